@@ -1,0 +1,1 @@
+//! HTTP and DNS servers that misbehave on purpose.
