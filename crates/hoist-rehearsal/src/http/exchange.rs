@@ -1,0 +1,322 @@
+//! One request and its answer on the wire: the words in which faults are written. It keeps the
+//! record of what was promised and sent, and logs it when dropped, whatever ended it.
+
+use std::fmt::Display;
+use std::io::{self, ErrorKind, Write};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::connection::IDLE;
+use super::request::{HEAD_LIMIT, Request};
+use super::server::Shared;
+use super::status::reason;
+use super::wire::Wire;
+use crate::hash::body_bytes;
+use crate::truth::{End, HttpRecord};
+
+/// The longest that a fault waits for a client to give up, and that a write waits for it to read.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(10);
+/// Body bytes made and written at once.
+const PIECE: u64 = 64 << 10;
+
+/// Why an answer could not be given as meant.
+#[derive(Debug)]
+pub(crate) enum Trouble {
+    /// The client left, or the connection broke.
+    Gone(#[expect(dead_code, reason = "shown by Debug")] io::Error),
+    /// The request cannot be served; nothing has been written yet.
+    BadRequest(&'static str),
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Self {
+        Self::Gone(error)
+    }
+}
+
+pub(crate) type Answered = Result<(), Trouble>;
+
+pub(crate) struct Exchange<'a> {
+    pub(crate) request: Request<'a>,
+    pub(crate) shared: &'a Shared,
+    pub(crate) arrived: Instant,
+    pub(crate) attempt: u32,
+    pub(crate) decision: &'static str,
+    pub(crate) delay: Duration,
+    pub(crate) end: End,
+    /// Whether the answer was given as meant; if not, the connection is not used again.
+    pub(crate) done: bool,
+    conn: u64,
+    status: Option<u16>,
+    promised: Option<u64>,
+    sent: u64,
+    wire: &'a mut Wire,
+    /// Bytes the client sent after this request.
+    inbox: &'a mut Vec<u8>,
+    out: &'a mut Vec<u8>,
+    /// Where in `out` the body begins.
+    body_from: usize,
+}
+
+impl<'a> Exchange<'a> {
+    pub(crate) fn new(
+        request: Request<'a>,
+        shared: &'a Shared,
+        conn: u64,
+        attempt: u32,
+        wire: &'a mut Wire,
+        (inbox, out): (&'a mut Vec<u8>, &'a mut Vec<u8>),
+    ) -> Self {
+        out.clear();
+        Self {
+            end: if request.keep { End::Keep } else { End::Close },
+            request,
+            shared,
+            arrived: Instant::now(),
+            attempt,
+            decision: "refused",
+            delay: Duration::ZERO,
+            done: false,
+            conn,
+            status: None,
+            promised: None,
+            sent: 0,
+            wire,
+            inbox,
+            out,
+            body_from: 0,
+        }
+    }
+
+    /// Reads and ignores the request's body, so that the next request begins where it ends. One too
+    /// long for that, or of a length not known, ends the connection with this exchange.
+    pub(crate) async fn skip_body(&mut self, limit: u64) -> io::Result<()> {
+        let Some(mut left) = self.request.body.filter(|length| *length <= limit) else {
+            self.end = End::Close;
+            return Ok(());
+        };
+        while left > 0 {
+            let here = usize::try_from(left).unwrap_or(usize::MAX).min(self.inbox.len());
+            self.inbox.drain(..here);
+            left -= here as u64;
+            if left > 0 && timeout(IDLE, self.wire.read_buf(self.inbox)).await?? == 0 {
+                return Err(ErrorKind::UnexpectedEof.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins the head of an answer, dropping what was not written of another.
+    pub(crate) fn head(&mut self, status: u16) -> &mut Self {
+        self.out.clear();
+        self.status = Some(status);
+        self.line(format_args!("HTTP/1.1 {status} {}", reason(status)));
+        self.header("Server", "hoist-rehearsal")
+    }
+
+    pub(crate) fn header(&mut self, name: &str, value: impl Display) -> &mut Self {
+        self.line(format_args!("{name}: {value}"))
+    }
+
+    /// Promises a body of `length` bytes.
+    pub(crate) fn length(&mut self, length: u64) -> &mut Self {
+        self.promised = Some(length);
+        self.header("Content-Length", length)
+    }
+
+    /// Ends the head, saying `Connection: close` if this exchange ends so.
+    pub(crate) fn end_head(&mut self) -> &mut Self {
+        if self.end != End::Keep {
+            self.header("Connection", "close");
+        }
+        self.out.extend_from_slice(b"\r\n");
+        self.body_from = self.out.len();
+        self
+    }
+
+    fn line(&mut self, line: std::fmt::Arguments<'_>) -> &mut Self {
+        // Writing to memory does not fail.
+        let _ = self.out.write_fmt(line);
+        self.out.extend_from_slice(b"\r\n");
+        self
+    }
+
+    /// A whole interim answer (1xx), not written yet.
+    pub(crate) fn interim(&mut self, status: u16, header: &str) -> &mut Self {
+        self.line(format_args!("HTTP/1.1 {status} {}\r\n{header}\r\n", reason(status)));
+        self
+    }
+
+    /// An answer with a small text body, ending in a line end.
+    pub(crate) async fn text(&mut self, status: u16, text: &str) -> Answered {
+        self.head(status);
+        self.end_text(text).await
+    }
+
+    /// The rest of an answer whose head has been begun: its framing and a small text body.
+    pub(crate) async fn end_text(&mut self, text: &str) -> Answered {
+        let text = format!("{text}\n");
+        // No body may follow these (RFC 9110, section 6.4.1).
+        if matches!(self.status, Some(204 | 205 | 304 | 100..=199)) {
+            if self.status == Some(205) {
+                self.length(0);
+            }
+            self.end_head();
+        } else {
+            self.header("Content-Type", "text/plain; charset=utf-8");
+            self.length(text.len() as u64).end_head();
+            self.body(text.as_bytes()).await?;
+        }
+        self.flush().await
+    }
+
+    /// Body bytes, as they are on the wire; none are sent to a HEAD request.
+    pub(crate) async fn body(&mut self, bytes: &[u8]) -> Answered {
+        if self.request.is_head() {
+            return Ok(());
+        }
+        self.out.extend_from_slice(bytes);
+        if self.out.len() as u64 >= PIECE {
+            self.flush().await?;
+        }
+        Ok(())
+    }
+
+    /// Bytes on the wire that are no body: chunk framing, garbage.
+    pub(crate) fn raw(&mut self, bytes: &[u8]) -> &mut Self {
+        if self.body_from == self.out.len() {
+            self.body_from += bytes.len();
+        }
+        self.out.extend_from_slice(bytes);
+        self
+    }
+
+    /// The bytes `from..to` of the endless body, see [`body_bytes`].
+    pub(crate) async fn made_body(&mut self, from: u64, to: u64) -> Answered {
+        if self.request.is_head() {
+            return Ok(());
+        }
+        let mut at = from;
+        while at < to {
+            let n = PIECE.min(to - at);
+            let start = self.out.len();
+            self.out.resize(start + usize::try_from(n).unwrap_or_default(), 0);
+            body_bytes(at, &mut self.out[start..]);
+            at += n;
+            self.flush().await?;
+        }
+        Ok(())
+    }
+
+    /// One chunk of the endless body (RFC 9112, section 7.1).
+    pub(crate) async fn made_chunk(&mut self, from: u64, to: u64) -> Answered {
+        if self.request.is_head() || from == to {
+            return Ok(());
+        }
+        let size = format!("{:x}\r\n", to - from);
+        self.raw(size.as_bytes()).made_body(from, to).await?;
+        self.raw(b"\r\n").flush().await
+    }
+
+    /// Hands all that was said to the system, counting body bytes as they go.
+    pub(crate) async fn flush(&mut self) -> Answered {
+        let mut written = 0;
+        while written < self.out.len() {
+            let n = match timeout(PATIENCE, self.wire.write(&self.out[written..])).await {
+                Ok(Ok(n)) if n > 0 => n,
+                Ok(Ok(_)) => return Err(io::Error::from(ErrorKind::WriteZero).into()),
+                Ok(Err(error)) => return Err(error.into()),
+                Err(late) => return Err(io::Error::from(late).into()),
+            };
+            let before = written.max(self.body_from);
+            written += n;
+            self.sent += written.saturating_sub(before) as u64;
+        }
+        self.out.clear();
+        self.body_from = 0;
+        self.wire.flush().await?;
+        Ok(())
+    }
+
+    /// Waits until `time` after the request arrived, or until the client leaves.
+    pub(crate) async fn wait(&mut self, time: Duration) -> Answered {
+        let until = self.arrived + time;
+        if time.is_zero() || until <= Instant::now() {
+            return Ok(());
+        }
+        let Self { wire, inbox, .. } = self;
+        tokio::select! {
+            biased;
+            gone = until_gone(wire, inbox) => Err(gone.into()),
+            () = sleep_until(until) => Ok(()),
+        }
+    }
+
+    /// Waits for the client to leave. No answer ever follows.
+    pub(crate) async fn outlast(&mut self) -> Answered {
+        self.end = End::Close;
+        let Self { wire, inbox, .. } = self;
+        match timeout(PATIENCE, until_gone(wire, inbox)).await {
+            Ok(gone) => Err(gone.into()),
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Everything said so far, then a reset.
+    pub(crate) async fn reset(&mut self) -> Answered {
+        self.end = End::Reset;
+        self.flush().await
+    }
+
+    /// Refuses a request that cannot be served.
+    pub(crate) async fn refuse(&mut self, why: &str) -> Answered {
+        self.decision = "refused";
+        self.text(400, why).await
+    }
+
+    fn log(&mut self) {
+        let truth = &self.shared.truth;
+        if truth.is_none() {
+            return;
+        }
+        truth.add_http(HttpRecord {
+            at: self.arrived.duration_since(self.shared.started),
+            conn: self.conn,
+            method: self.request.method.to_owned(),
+            host: self.request.host.to_ascii_lowercase(),
+            path: self.request.target.to_owned(),
+            attempt: self.attempt,
+            decision: self.decision,
+            delay: self.delay,
+            status: self.status,
+            body_promised: self.promised,
+            body_sent: self.sent,
+            end: self.end,
+        });
+    }
+}
+
+impl Drop for Exchange<'_> {
+    fn drop(&mut self) {
+        if !self.done && self.end == End::Keep {
+            self.end = End::Close;
+        }
+        self.log();
+    }
+}
+
+/// Reads on, so that a client's leaving is seen; what it sends meanwhile is kept for later.
+async fn until_gone(wire: &mut Wire, inbox: &mut Vec<u8>) -> io::Error {
+    loop {
+        if inbox.len() >= HEAD_LIMIT {
+            return std::future::pending().await;
+        }
+        match wire.read_buf(inbox).await {
+            Ok(0) => return ErrorKind::UnexpectedEof.into(),
+            Ok(_) => {}
+            Err(error) => return error,
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! The records and their JSON. Fields are never renamed or retyped; new ones may appear.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// How an HTTP exchange left its connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Open, ready for another request.
+    Keep,
+    /// Closed in order, by the server or because the client left.
+    Close,
+    /// Reset by the server.
+    Reset,
+}
+
+impl End {
+    /// `"keep"`, `"close"` or `"reset"`, as in the log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::Close => "close",
+            Self::Reset => "reset",
+        }
+    }
+}
+
+/// One HTTP request and what became of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HttpRecord {
+    /// When the request had been read, since the server's start (`t_ms`).
+    pub at: Duration,
+    /// The number of the connection, from 1, in order of acceptance.
+    pub conn: u64,
+    /// As sent.
+    pub method: String,
+    /// As sent, lower case; empty when there was none.
+    pub host: String,
+    /// Path and query, as sent.
+    pub path: String,
+    /// Which attempt at this method, host, path and query, from 1.
+    pub attempt: u32,
+    /// What the server meant to do: `content`, `error` (the error rate struck), `refused` (a bad
+    /// request), or the name of the fault.
+    pub decision: &'static str,
+    /// How long it meant to wait first (`delay_ms`).
+    pub delay: Duration,
+    /// The status of the final answer; none when no answer was begun.
+    pub status: Option<u16>,
+    /// The body length the head promised; none when it promised none.
+    pub body_promised: Option<u64>,
+    /// Body bytes handed to the system, without chunk framing.
+    pub body_sent: u64,
+    /// How the connection was left.
+    pub end: End,
+}
+
+impl HttpRecord {
+    /// Appends the record as one JSON object, without a line end.
+    pub fn write_json(&self, out: &mut Vec<u8>) {
+        millis(out, "{\"t_ms\":", self.at);
+        put(out, format_args!(",\"conn\":{},\"method\":", self.conn));
+        text(out, &self.method);
+        out.extend_from_slice(b",\"host\":");
+        text(out, &self.host);
+        out.extend_from_slice(b",\"path\":");
+        text(out, &self.path);
+        put(
+            out,
+            format_args!(",\"attempt\":{},\"decision\":\"{}\"", self.attempt, self.decision),
+        );
+        millis(out, ",\"delay_ms\":", self.delay);
+        out.extend_from_slice(b",\"status\":");
+        number(out, self.status.map(u64::from));
+        out.extend_from_slice(b",\"body_promised\":");
+        number(out, self.body_promised);
+        let end = self.end.as_str();
+        put(out, format_args!(",\"body_sent\":{},\"end\":\"{end}\"}}", self.body_sent));
+    }
+}
+
+/// The way a DNS query came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proto {
+    /// One datagram.
+    Udp,
+    /// A length-prefixed message on a connection.
+    Tcp,
+}
+
+impl Proto {
+    /// `"udp"` or `"tcp"`, as in the log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+        }
+    }
+}
+
+/// One DNS query and what became of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DnsRecord {
+    /// When the query was read, since the server's start (`t_ms`).
+    pub at: Duration,
+    /// The way it came.
+    pub proto: Proto,
+    /// Who asked.
+    pub client: SocketAddr,
+    /// The name asked for, as sent, without the last dot.
+    pub name: String,
+    /// The type asked for, such as `A`, or `TYPE999` (RFC 3597, section 5).
+    pub kind: String,
+    /// Which attempt at this name and type, from 1.
+    pub attempt: u32,
+    /// `answer`, `servfail`, `refused`, `truncate`, `drop` (never answered), `overflow` (never answered
+    /// because too many answers were waiting) or `malformed`.
+    pub decision: &'static str,
+    /// How long it meant to wait first (`delay_ms`).
+    pub delay: Duration,
+    /// The code of the answer, such as `NXDOMAIN`; none when there is none.
+    pub rcode: Option<&'static str>,
+}
+
+impl DnsRecord {
+    /// Appends the record as one JSON object, without a line end.
+    pub fn write_json(&self, out: &mut Vec<u8>) {
+        millis(out, "{\"t_ms\":", self.at);
+        let (proto, client) = (self.proto.as_str(), self.client);
+        put(out, format_args!(",\"proto\":\"{proto}\",\"client\":\"{client}\",\"name\":"));
+        text(out, &self.name);
+        put(
+            out,
+            format_args!(
+                ",\"type\":\"{}\",\"attempt\":{},\"decision\":\"{}\"",
+                self.kind, self.attempt, self.decision
+            ),
+        );
+        millis(out, ",\"delay_ms\":", self.delay);
+        match self.rcode {
+            Some(rcode) => put(out, format_args!(",\"rcode\":\"{rcode}\"}}")),
+            None => out.extend_from_slice(b",\"rcode\":null}"),
+        }
+    }
+}
+
+fn put(out: &mut Vec<u8>, what: std::fmt::Arguments<'_>) {
+    // Writing to memory does not fail.
+    let _ = out.write_fmt(what);
+}
+
+fn millis(out: &mut Vec<u8>, label: &str, time: Duration) {
+    let micros = time.as_micros();
+    put(out, format_args!("{label}{}.{:03}", micros / 1000, micros % 1000));
+}
+
+fn number(out: &mut Vec<u8>, n: Option<u64>) {
+    match n {
+        Some(n) => put(out, format_args!("{n}")),
+        None => out.extend_from_slice(b"null"),
+    }
+}
+
+fn text(out: &mut Vec<u8>, s: &str) {
+    out.push(b'"');
+    for &byte in s.as_bytes() {
+        match byte {
+            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
+            0..=0x1f | 0x7f => put(out, format_args!("\\u{byte:04x}")),
+            _ => out.push(byte),
+        }
+    }
+    out.push(b'"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    #[test]
+    fn http_json_has_the_promised_fields() {
+        let record = HttpRecord {
+            at: Duration::from_micros(1_002_003),
+            conn: 4,
+            method: "GET".into(),
+            host: "localhost:8000".into(),
+            path: "/a\"b\\c\u{1}é".into(),
+            attempt: 2,
+            decision: "reset",
+            delay: Duration::from_millis(500),
+            status: None,
+            body_promised: Some(10),
+            body_sent: 3,
+            end: End::Reset,
+        };
+        let mut out = Vec::new();
+        record.write_json(&mut out);
+        let json: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!(json["path"], record.path);
+        assert_eq!(
+            json,
+            serde_json::json!({
+                "t_ms": 1002.003, "conn": 4, "method": "GET", "host": "localhost:8000",
+                "path": record.path, "attempt": 2, "decision": "reset", "delay_ms": 500.0,
+                "status": null, "body_promised": 10, "body_sent": 3, "end": "reset",
+            })
+        );
+    }
+
+    #[test]
+    fn dns_json_has_the_promised_fields() {
+        let record = DnsRecord {
+            at: Duration::from_millis(7),
+            proto: Proto::Udp,
+            client: (Ipv4Addr::LOCALHOST, 53).into(),
+            name: "With.dev".into(),
+            kind: "AAAA".into(),
+            attempt: 1,
+            decision: "answer",
+            delay: Duration::ZERO,
+            rcode: Some("NOERROR"),
+        };
+        let mut out = Vec::new();
+        record.write_json(&mut out);
+        let json: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!(
+            json,
+            serde_json::json!({
+                "t_ms": 7.0, "proto": "udp", "client": "127.0.0.1:53", "name": "With.dev",
+                "type": "AAAA", "attempt": 1, "decision": "answer", "delay_ms": 0.0,
+                "rcode": "NOERROR",
+            })
+        );
+    }
+}

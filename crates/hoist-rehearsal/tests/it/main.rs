@@ -1,0 +1,7 @@
+//! The rehearsals, asked over raw sockets, so that no client library can put right what is wrong.
+
+mod client;
+mod content;
+mod decisions;
+mod faults;
+mod limits;
