@@ -1,0 +1,227 @@
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use hoist::GetPlan;
+use hoist::item::NameTemplate;
+use hoist::plan::{AddressOverride, defaults};
+use http::{HeaderName, HeaderValue};
+
+use super::input::Input;
+use super::values;
+
+const EXAMPLES: &str = "\
+Examples:
+  hoist get https://example.com/file.pdf             saved in the current folder
+  hoist get -o - https://example.com/ | less         the body to standard output
+  hoist get -i urls.txt -o pages -m 64               a list into the folder pages
+  hoist get -i urls.txt -o pages --format jsonl > outcomes.jsonl
+  hoist get -i urls.txt --name '{index}-{host}{ext}' -H 'Accept-Language: de'
+
+A line of a list is a URL, or URL<TAB>name, or a JSON object with url and name. Blank
+lines and lines that begin with # are skipped. A list never overwrites a file that was
+there: it saves as name~POSITION. URLs given as arguments do overwrite, as with curl.
+
+Durations: 30s, 500ms, 2m; a bare number is in seconds. Bytes: 1000, 64K, 10M, 16G.
+SSL_CERT_FILE names the trusted certificates in place of the system's.
+
+Exit codes: 0 every URL ok, 1 some are not (404 included), 2 usage, 3 the run could not
+go on (disk full, folder not writable), 130 interrupted.";
+
+/// Bring back every URL.
+///
+/// Bring back every URL. URLs come from the command line, from a file, or from standard input
+/// when it is a pipe or a file and nothing else is given. Failures are told on standard error,
+/// with a summary at the end.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option as typed")]
+pub(super) struct GetArgs {
+    /// URLs to get
+    #[arg(value_name = "URL")]
+    pub(super) urls: Vec<String>,
+    /// Read URLs from FILE, one a line (- is standard input)
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) input: Option<PathBuf>,
+    /// Save into this folder (- with one URL: standard output)
+    #[arg(short, long, value_name = "DIR", default_value = ".")]
+    pub(super) output: PathBuf,
+    /// Requests at once, over all hosts
+    #[arg(short = 'm', long, value_name = "N", default_value_t = defaults::GET_IN_FLIGHT)]
+    pub(super) max: NonZeroUsize,
+    /// Requests at once to one origin (scheme, host and port)
+    #[arg(long, value_name = "N", default_value_t = defaults::GET_PER_ORIGIN)]
+    pub(super) per_origin: NonZeroUsize,
+    /// Give up a try after this long without a byte
+    #[arg(long, value_name = "D", value_parser = values::some_time, default_value = "30s")]
+    pub(super) timeout: Duration,
+    /// For a connection: name, TCP and TLS
+    #[arg(long, value_name = "D", value_parser = values::some_time, default_value = "10s")]
+    pub(super) connect_timeout: Duration,
+    /// For all tries of a URL together [default: 5m, plus 1 s for each MiB received]
+    #[arg(long, value_name = "D", value_parser = values::some_time)]
+    pub(super) deadline: Option<Duration>,
+    /// Tries after the first one, where another try can help
+    #[arg(long, value_name = "N", default_value_t = defaults::GET_RETRIES)]
+    pub(super) retries: u32,
+    /// Redirects followed in one try
+    #[arg(long, value_name = "N", default_value_t = defaults::MAX_REDIRECTS)]
+    pub(super) max_redirects: u32,
+    /// The largest body
+    #[arg(long, value_name = "BYTES", value_parser = values::bytes, default_value = "16G")]
+    pub(super) max_size: u64,
+    /// Send this header; repeatable
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
+    pub(super) headers: Vec<Header>,
+    /// Send this User-Agent [default: hoist/VERSION]
+    #[arg(short = 'A', long, value_name = "AGENT", value_parser = header_value)]
+    pub(super) user_agent: Option<HeaderValue>,
+    /// Accept any certificate: whoever stands in between can read and change everything
+    #[arg(short = 'k', long)]
+    pub(super) insecure: bool,
+    /// Trust the certificates in FILE (PEM), in place of the system's
+    #[arg(long, value_name = "FILE")]
+    pub(super) cacert: Option<PathBuf>,
+    /// Connect over IPv4 alone
+    #[arg(short = '4', long, conflicts_with = "ipv6")]
+    pub(super) ipv4: bool,
+    /// Connect over IPv6 alone
+    #[arg(short = '6', long)]
+    pub(super) ipv6: bool,
+    /// Connect to ADDR for this host and port; repeatable
+    #[arg(long = "resolve", value_name = "HOST:PORT:ADDR")]
+    pub(super) overrides: Vec<Override>,
+    /// Name files so; may use {index} {host} {basename} {ext}
+    #[arg(long = "name", value_name = "TEMPLATE")]
+    pub(super) template: Option<NameTemplate>,
+    /// text: failures on standard error; jsonl: every outcome on standard output
+    #[arg(long, value_enum, default_value_t, hide_possible_values = true)]
+    #[arg(value_name = "text|jsonl")]
+    pub(super) format: GetFormat,
+    /// Tell outcomes in the order of the list, not as they come
+    #[arg(long)]
+    pub(super) ordered: bool,
+    /// No progress, no failures, no summary; the exit code tells
+    #[arg(short, long)]
+    pub(super) quiet: bool,
+}
+
+/// How the outcomes of a get are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum GetFormat {
+    /// Failures, on standard error.
+    #[default]
+    Text,
+    /// One JSON object a line, on standard output.
+    Jsonl,
+}
+
+/// A header to send, as typed.
+#[derive(Debug, Clone)]
+pub(super) struct Header(pub(super) HeaderName, pub(super) HeaderValue);
+
+impl FromStr for Header {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, value) =
+            text.split_once(':').ok_or("write it as 'Name: value', with a colon")?;
+        let name: HeaderName =
+            name.trim().parse().map_err(|_| format!("{:?} is no header name", name.trim()))?;
+        let ours = match name.as_str() {
+            "host" => Some("the host comes from the URL; see --resolve"),
+            "connection" | "keep-alive" | "te" | "trailer" | "transfer-encoding" | "upgrade"
+            | "content-length" | "proxy-connection" => Some("hoist itself sends that header"),
+            "range" | "if-range" => Some("a part of a file would be taken for the whole"),
+            _ => None,
+        };
+        match ours {
+            Some(reason) => Err(reason.to_owned()),
+            None => Ok(Self(name, header_value(value.trim())?)),
+        }
+    }
+}
+
+fn header_value(text: &str) -> Result<HeaderValue, String> {
+    HeaderValue::from_bytes(text.as_bytes())
+        .map_err(|_| "a header value has no line ends or other control characters".to_owned())
+}
+
+/// Addresses for a host and port, as typed.
+#[derive(Debug, Clone)]
+pub(super) struct Override(pub(super) Vec<AddressOverride>);
+
+impl FromStr for Override {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        const FORM: &str = "write it as example.com:443:192.0.2.1 or example.com:443:[2001:db8::1]";
+        let (host, rest) = text.split_once(':').ok_or(FORM)?;
+        let (port, addresses) = rest.split_once(':').ok_or(FORM)?;
+        let port = port.parse().map_err(|_| FORM)?;
+        if host.is_empty() {
+            return Err(FORM.to_owned());
+        }
+        let host = host.to_ascii_lowercase();
+        let one = |address: &str| {
+            let bare = address.strip_prefix('[').and_then(|a| a.strip_suffix(']'));
+            let address = bare.unwrap_or(address).parse().map_err(|_| FORM)?;
+            Ok(AddressOverride { host: host.clone(), port, address })
+        };
+        addresses.split(',').map(one).collect::<Result<_, String>>().map(Self)
+    }
+}
+
+/// A get, ready to run.
+#[derive(Debug)]
+pub(crate) struct GetJob {
+    /// The engine's settings.
+    pub(crate) plan: GetPlan,
+    /// The URLs.
+    pub(crate) input: Input,
+    /// Where bodies go.
+    pub(crate) saving: Saving,
+    /// How outcomes are printed.
+    pub(crate) format: GetFormat,
+    /// In the order of the list.
+    pub(crate) ordered: bool,
+    /// Nothing but what is fatal.
+    pub(crate) quiet: bool,
+}
+
+/// Where bodies go, as far as the screen is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Saving {
+    /// Into files.
+    Files,
+    /// To standard output.
+    Stdout,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_are_checked() {
+        let Header(name, value) = "Accept-Language:  de, en ".parse().unwrap();
+        assert_eq!((name.as_str(), value.to_str().unwrap()), ("accept-language", "de, en"));
+        for bad in ["Accept", "A B: c", ": c", "A: b\r\nC: d", "Host: a", "Content-Length: 3"] {
+            assert!(bad.parse::<Header>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn overrides_take_both_families() {
+        let Override(of) = "A.example:443:192.0.2.1,[2001:db8::1]".parse().unwrap();
+        assert_eq!(of.len(), 2);
+        assert_eq!((of[0].host.as_str(), of[0].port), ("a.example", 443));
+        assert!(of[1].address.is_ipv6());
+        assert!("a:1:2001:db8::1".parse::<Override>().is_ok());
+        for bad in ["a", "a:1", "a:x:192.0.2.1", "a:1:b", ":1:192.0.2.1", "a:1:"] {
+            assert!(bad.parse::<Override>().is_err(), "{bad}");
+        }
+    }
+}

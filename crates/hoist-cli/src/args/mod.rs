@@ -1,0 +1,98 @@
+//! What was typed. Each subcommand's options stand in a file of their own, as typed; `to_plan`
+//! turns them into the engine's plans, and everything that can be refused is refused here, before
+//! anything starts.
+//!
+//! Nothing here runs anything, and only help and usage errors are printed.
+
+mod countries;
+mod flags;
+mod get;
+mod input;
+mod probe;
+mod rehearse;
+mod roots;
+mod said;
+mod to_plan;
+mod values;
+
+use std::ffi::OsString;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+pub(crate) use countries::ALL as COUNTRIES;
+pub(crate) use flags::FlagsJob;
+pub(crate) use get::{GetFormat, GetJob, Saving};
+pub(crate) use input::{Arrived, Extent};
+pub(crate) use probe::{ProbeFormat, ProbeJob};
+pub(crate) use rehearse::{RehearseJob, Server, TruthLog};
+pub(crate) use said::Said;
+
+const EXAMPLES: &str = "\
+Examples:
+  hoist flags --all                          194 flags from a server run on the spot
+  hoist probe example.com example.org        does each name resolve?
+  hoist probe -i names.txt --format jsonl -o answers.jsonl
+  hoist get -i urls.txt -o pages -m 64       each URL of a list into the folder pages
+  hoist rehearse ERROR --delay 0.1s..1s      a slow server that fails on purpose
+
+Exit codes: 0 every item ok or answered, 1 the run completed but not so, 2 usage,
+3 the run could not go on, 130 interrupted.";
+
+/// Answers lists: which names resolve, and every URL brought back, each line once.
+///
+/// Answers lists: `probe` says of every name whether it resolves, `get` brings back every URL.
+/// Twenty lines or a billion, each gets exactly one answer, and no server more than it can take.
+#[derive(Debug, Parser)]
+#[command(name = "hoist", version, arg_required_else_help = true, after_help = EXAMPLES)]
+#[command(max_term_width = 100, disable_help_subcommand = true)]
+struct Typed {
+    #[command(subcommand)]
+    command: Subcommands,
+}
+
+#[derive(Debug, Subcommand)]
+enum Subcommands {
+    Flags(flags::FlagsArgs),
+    Probe(probe::ProbeArgs),
+    Get(get::GetArgs),
+    Rehearse(rehearse::RehearseArgs),
+}
+
+/// A command that can be run.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// `hoist flags`
+    Flags(FlagsJob),
+    /// `hoist probe`
+    Probe(ProbeJob),
+    /// `hoist get`
+    Get(Box<GetJob>),
+    /// `hoist rehearse`
+    Rehearse(RehearseJob),
+}
+
+/// Reads the command line. The error is whatever is to be said instead of running: help, a
+/// version, a usage error, a file that can't be read.
+pub(crate) fn parse<I>(line: I) -> Result<Command, Said>
+where
+    I: IntoIterator<Item = OsString>,
+{
+    let typed = Typed::try_parse_from(line).map_err(Said::Clap)?;
+    let command = match typed.command {
+        Subcommands::Flags(args) => args.into_job().map(Command::Flags),
+        Subcommands::Probe(args) => args.into_job().map(Command::Probe),
+        Subcommands::Get(args) => args.into_job().map(Box::new).map(Command::Get),
+        Subcommands::Rehearse(args) => args.into_job().map(Command::Rehearse),
+    };
+    command.map_err(|refused| said::say(refused, &mut Typed::command()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_options_are_consistent() {
+        Typed::command().debug_assert();
+    }
+}

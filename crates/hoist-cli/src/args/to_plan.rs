@@ -1,0 +1,242 @@
+//! From what was typed to what the engine runs.
+
+use std::io;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use hoist::plan::{
+    DnsPlan, Existing, Family, Patience, ProbePlan, Question, RequestPlan, SinkPlan, TlsPlan, Via,
+};
+use hoist::{GetPlan, plan::Limits};
+use rustix::fd::AsFd;
+
+use super::flags::FlagsJob;
+use super::get::{GetArgs, GetFormat, GetJob, Saving};
+use super::input::{self, Given};
+use super::probe::{ProbeArgs, ProbeJob, RecordType, ViaArg};
+use super::roots;
+use super::said::Refused;
+
+/// Where `hoist flags` saves.
+const FLAGS_FOLDER: &str = "downloaded";
+
+impl ProbeArgs {
+    pub(super) fn into_job(self) -> Result<ProbeJob, Refused> {
+        let plan = ProbePlan {
+            limits: Limits { in_flight: self.max, ..Limits::probe() },
+            question: question(&self.types),
+            dns: DnsPlan { timeout: self.timeout, retries: self.retries, ..via(&self.via)? },
+            deadline: self.deadline,
+            seed: None,
+        };
+        let words = input::Words::new(self.words, self.max_len, self.tlds);
+        let given = Given { arguments: self.names, list: self.input, words };
+        let input = match given.open()? {
+            Some(input) => input,
+            None => Given::words(input::Words::short_keywords())
+                .open()?
+                .ok_or_else(|| Refused::Usage("probe", "there is nothing to probe".to_owned()))?,
+        };
+        let Self { format, ordered, output, .. } = self;
+        let output = output.filter(|path| path.as_os_str() != "-");
+        Ok(ProbeJob { plan, input, format, ordered, output })
+    }
+}
+
+fn question(types: &[RecordType]) -> Question {
+    match (types.contains(&RecordType::A), types.contains(&RecordType::Aaaa)) {
+        (false, false) => Question::Address,
+        (true, false) => Question::A,
+        (false, true) => Question::Aaaa,
+        (true, true) => Question::Both,
+    }
+}
+
+/// Whom to ask. Servers named outright stand alone: neither resolv.conf nor the hosts file has a
+/// say then.
+fn via(typed: &[ViaArg]) -> Result<DnsPlan, Refused> {
+    let default = DnsPlan::default();
+    if typed.is_empty() {
+        return Ok(default);
+    }
+    if typed.contains(&ViaArg::System) {
+        if typed.iter().any(|via| *via != ViaArg::System) {
+            let message = "--via system asks the system alone; leave out the other --via";
+            return Err(Refused::Usage("probe", message.to_owned()));
+        }
+        return Ok(DnsPlan { via: Via::System, ..default });
+    }
+    let servers = typed.iter().filter_map(|via| match via {
+        ViaArg::Server(address) => Some(*address),
+        _ => None,
+    });
+    let servers: Vec<_> = servers.collect();
+    if typed.contains(&ViaArg::ResolvConf) {
+        let via = match default.via {
+            Via::Dns { resolv_conf, .. } => Via::Dns { resolv_conf, servers },
+            Via::System => Via::System,
+        };
+        return Ok(DnsPlan { via, ..default });
+    }
+    Ok(DnsPlan { via: Via::Dns { resolv_conf: None, servers }, hosts: None, ..default })
+}
+
+impl GetArgs {
+    pub(super) fn into_job(self) -> Result<GetJob, Refused> {
+        let saving = if self.output == Path::new("-") { Saving::Stdout } else { Saving::Files };
+        if saving == Saving::Stdout {
+            self.check_stdout()?;
+        }
+        let sink = match saving {
+            Saving::Stdout => SinkPlan::Writer(standard_output()?),
+            Saving::Files => SinkPlan::Directory {
+                root: self.output,
+                template: self.template,
+                existing: if self.input.is_none() && !self.urls.is_empty() {
+                    Existing::Replace
+                } else {
+                    Existing::Keep
+                },
+            },
+        };
+        let mut request = RequestPlan {
+            max_redirects: self.max_redirects,
+            max_body: self.max_size,
+            ..RequestPlan::default()
+        };
+        for super::get::Header(name, value) in self.headers {
+            if name == http::header::USER_AGENT {
+                request.user_agent = value;
+            } else {
+                request.headers.append(name, value);
+            }
+        }
+        if let Some(agent) = self.user_agent {
+            request.user_agent = agent;
+        }
+        let mut patience = Patience {
+            connect: self.connect_timeout,
+            progress: self.timeout,
+            retries: self.retries,
+            ..Patience::default()
+        };
+        if let Some(deadline) = self.deadline {
+            // Who names a time means that time, whatever the size.
+            patience.deadline = deadline;
+            patience.deadline_per_mib = Duration::ZERO;
+        }
+        let mut plan = GetPlan {
+            limits: Limits { in_flight: self.max, per_origin: self.per_origin, ..Limits::get() },
+            patience,
+            request,
+            tls: TlsPlan {
+                insecure: self.insecure,
+                roots: match &self.cacert {
+                    Some(file) => roots::from_file(file)?,
+                    None => roots::system(),
+                },
+            },
+            sink,
+            ..GetPlan::default()
+        };
+        plan.address.family = match (self.ipv4, self.ipv6) {
+            (true, _) => Family::V4,
+            (_, true) => Family::V6,
+            _ => Family::Any,
+        };
+        plan.address.overrides = self.overrides.into_iter().flat_map(|of| of.0).collect();
+        let given = Given { arguments: self.urls, list: self.input, words: None };
+        let Some(input) = given.open()? else {
+            let message = "there is nothing to get: name URLs, or a list with -i FILE, or pipe \
+                           one in";
+            return Err(Refused::Usage("get", message.to_owned()));
+        };
+        let Self { format, ordered, quiet, .. } = self;
+        Ok(GetJob { plan, input, saving, format, ordered, quiet })
+    }
+
+    fn check_stdout(&self) -> Result<(), Refused> {
+        let message = if self.urls.len() != 1 || self.input.is_some() {
+            "-o - writes one body to standard output; give one URL, or a folder"
+        } else if self.format == GetFormat::Jsonl {
+            "--format jsonl and -o - both want standard output"
+        } else if self.template.is_some() {
+            "--name names files; -o - writes none"
+        } else {
+            return Ok(());
+        };
+        Err(Refused::Usage("get", message.to_owned()))
+    }
+}
+
+/// Standard output without the line buffer that is in its way.
+fn standard_output() -> Result<Arc<Mutex<std::fs::File>>, Refused> {
+    let owned = io::stdout().as_fd().try_clone_to_owned();
+    match owned {
+        Ok(owned) => Ok(Arc::new(Mutex::new(owned.into()))),
+        Err(error) => Err(Refused::Unusable(format!("standard output can't be written: {error}"))),
+    }
+}
+
+impl FlagsJob {
+    /// The chapter's rules as a plan: one try, one time for all of it.
+    pub(crate) fn plan(&self) -> GetPlan {
+        let at_once = NonZeroUsize::new(self.at_once).unwrap_or(NonZeroUsize::MIN);
+        GetPlan {
+            limits: Limits { in_flight: at_once, per_origin: at_once, ..Limits::get() },
+            patience: Patience {
+                connect: self.patience,
+                progress: self.patience,
+                deadline: self.patience,
+                deadline_per_mib: Duration::ZERO,
+                retries: 0,
+                ..Patience::default()
+            },
+            tls: TlsPlan { insecure: false, roots: roots::system() },
+            sink: SinkPlan::Directory {
+                root: FLAGS_FOLDER.into(),
+                template: None,
+                existing: Existing::Replace,
+            },
+            ..GetPlan::default()
+        }
+    }
+
+    /// The items of the list: where each flag is, and what its file is called.
+    pub(crate) fn items(&self) -> Vec<String> {
+        let base = &self.site.base_url;
+        let item = |code: &String| {
+            let lower = code.to_ascii_lowercase();
+            format!("{base}/{lower}/{lower}.gif\t{code}.gif")
+        };
+        self.codes.iter().map(item).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn servers(plan: DnsPlan) -> Option<(bool, usize, bool)> {
+        let hosts = plan.hosts.is_some();
+        match plan.via {
+            Via::Dns { resolv_conf, servers } => {
+                Some((resolv_conf.is_some(), servers.len(), hosts))
+            }
+            Via::System => None,
+        }
+    }
+
+    #[test]
+    fn named_servers_stand_alone() {
+        let server = ViaArg::Server(([127, 0, 0, 1], 53).into());
+        let plan = |typed: &[ViaArg]| via(typed).map(servers).ok();
+        assert_eq!(plan(&[]), Some(Some((true, 0, true))));
+        assert_eq!(plan(std::slice::from_ref(&server)), Some(Some((false, 1, false))));
+        assert_eq!(plan(&[ViaArg::ResolvConf, server.clone()]), Some(Some((true, 1, true))));
+        assert_eq!(plan(&[ViaArg::System]), Some(None));
+        assert_eq!(plan(&[ViaArg::System, server]), None);
+    }
+}

@@ -1,0 +1,25 @@
+//! What people and programs read: outcomes on standard output, all else on standard error.
+//!
+//! This room alone knows what terminals can do, and `indicatif`. It decides nothing about a run,
+//! and what it draws while one goes on it reads from the run's counters, on a timer, on a thread of
+//! its own, so that a slow terminal slows nothing.
+
+mod columns;
+mod flags;
+mod output;
+mod paint;
+mod progress;
+mod screen;
+mod summary;
+mod terminal;
+mod text;
+mod tqdm;
+mod units;
+
+pub(crate) use columns::{columns_heading, columns_line};
+pub(crate) use flags::{FlagsCounts, flags_final, flags_initial, flags_line};
+pub(crate) use output::Output;
+pub(crate) use screen::{Face, Screen, note};
+pub(crate) use summary::{Reasons, get_summary, probe_summary};
+pub(crate) use terminal::{stderr_is_terminal, stdout_is_terminal};
+pub(crate) use text::{get_failure, probe_line};

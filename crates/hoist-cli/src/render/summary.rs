@@ -1,0 +1,122 @@
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use hoist::FailureKind;
+use hoist::outcome::Failure;
+use hoist::report::Summary;
+
+use super::paint::Paint;
+use super::{text, units};
+
+/// The first reason of each kind that was met: there are few kinds, so it stays small.
+#[derive(Debug, Default)]
+pub(crate) struct Reasons(BTreeMap<FailureKind, String>);
+
+impl Reasons {
+    /// Takes note of a failure.
+    pub(crate) fn see(&mut self, failure: &Failure) {
+        let reason = || text::shown(&failure.reason).to_string();
+        self.0.entry(failure.kind).or_insert_with(reason);
+    }
+}
+
+/// The end of a get, as lines for people.
+pub(crate) fn get_summary(summary: &Summary, interrupted: bool) -> String {
+    get_lines(summary, interrupted, Paint::stderr())
+}
+
+fn get_lines(summary: &Summary, interrupted: bool, paint: Paint) -> String {
+    let counts = &summary.counts;
+    let mut lines = String::new();
+    if interrupted {
+        lines.push_str("interrupted: ");
+    }
+    let ok = format!("{} ok", counts.ok);
+    // Writing to a string does not fail, here and below.
+    let _ = if counts.ok > 0 { write!(lines, "{}", paint.good(ok)) } else { write!(lines, "{ok}") };
+    if counts.not_found > 0 {
+        let _ = write!(lines, ", {}", paint.odd(format_args!("{} not found", counts.not_found)));
+    }
+    if counts.failed > 0 {
+        let _ = write!(lines, ", {}", paint.bad(format_args!("{} failed", counts.failed)));
+    }
+    if counts.deferred > 0 {
+        let _ = write!(lines, ", {}", paint.odd(format_args!("{} deferred", counts.deferred)));
+    }
+    let seconds = summary.elapsed.as_secs_f64();
+    let _ = writeln!(lines, " of {} in {seconds:.2} s", units::counted(counts.done(), "URL"));
+    let pace = units::per_second(units::rate(counts.done(), summary.elapsed));
+    let received = units::bytes(counts.received);
+    let bytes = units::byte_rate(counts.received, summary.elapsed);
+    let _ = write!(lines, "{received} received, {bytes}, {pace} URLs/s");
+    if counts.retries > 0 {
+        let noun = if counts.retries == 1 { "retry" } else { "retries" };
+        let _ = write!(lines, ", {} {noun}", counts.retries);
+    }
+    lines.push('\n');
+    if !summary.kinds.is_empty() {
+        let _ = writeln!(lines, "failures: {}", kinds(summary));
+    }
+    if !summary.worst_origins.is_empty() {
+        let one = |(origin, n): &(String, u64)| format!("{} {n}", text::shown(origin));
+        let all: Vec<_> = summary.worst_origins.iter().map(one).collect();
+        let _ = writeln!(lines, "most failures: {}", all.join(", "));
+    }
+    lines
+}
+
+/// `3 status (503: 2, 418: 1), 1 truncated`, the most frequent first.
+fn kinds(summary: &Summary) -> String {
+    let mut all = summary.kinds.clone();
+    all.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+    let one = |(kind, n): &(FailureKind, u64)| {
+        let mut text = format!("{n} {kind}");
+        if *kind == FailureKind::Status {
+            let mut statuses = summary.statuses.clone();
+            statuses.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+            let told: Vec<_> = statuses.iter().map(|(s, n)| format!("{s}: {n}")).collect();
+            if !told.is_empty() {
+                let _ = write!(text, " ({})", told.join(", "));
+            }
+        }
+        text
+    };
+    all.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+/// The end of a probe, as lines for people.
+pub(crate) fn probe_summary(summary: &Summary, reasons: &Reasons, interrupted: bool) -> String {
+    let paint = Paint::stderr();
+    let counts = &summary.counts;
+    let mut lines = String::new();
+    if interrupted {
+        lines.push_str("interrupted: ");
+    }
+    let found = paint.good(format_args!("{} found", counts.ok)).to_string();
+    let _ = write!(lines, "{found}, {} not found", counts.not_found);
+    if counts.failed > 0 {
+        let _ = write!(lines, ", {}", paint.bad(format_args!("{} unknown", counts.failed)));
+    }
+    let seconds = summary.elapsed.as_secs_f64();
+    let names = units::counted(counts.done(), "name");
+    let pace = units::per_second(units::rate(counts.done(), summary.elapsed));
+    let _ = writeln!(lines, " of {names} in {seconds:.2} s ({pace} names/s)");
+    for (kind, n) in &summary.kinds {
+        let _ = write!(lines, "unknown: {n} {kind}");
+        if let Some(reason) = reasons.0.get(kind) {
+            let _ = write!(lines, ", {}{reason}", if *n > 1 { "such as: " } else { "" });
+        }
+        lines.push('\n');
+    }
+    let no_server = summary
+        .kinds
+        .iter()
+        .any(|(kind, n)| *kind == FailureKind::DnsFailed && *n == counts.done());
+    if no_server {
+        lines.push_str(
+            "no DNS server gave a usable answer: check the network and /etc/resolv.conf, or name \
+             a server with --via dns://IP:PORT\n",
+        );
+    }
+    lines
+}

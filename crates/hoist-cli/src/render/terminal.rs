@@ -1,0 +1,30 @@
+use std::io::IsTerminal;
+
+/// What a terminal that does not tell its width is taken for.
+const USUAL_WIDTH: usize = 80;
+
+/// Whether people read standard output as it is written.
+pub(crate) fn stdout_is_terminal() -> bool {
+    std::io::stdout().is_terminal()
+}
+
+/// Whether people read standard error as it is written.
+pub(crate) fn stderr_is_terminal() -> bool {
+    std::io::stderr().is_terminal()
+}
+
+/// The columns of the terminal behind standard error, at this moment.
+pub(super) fn width() -> usize {
+    match rustix::termios::tcgetwinsize(rustix::stdio::stderr()) {
+        Ok(size) if size.ws_col > 0 => size.ws_col.into(),
+        _ => USUAL_WIDTH,
+    }
+}
+
+/// Whether standard error takes colours: a terminal that can, and nobody who said no
+/// (<https://no-color.org>).
+pub(super) fn colours() -> bool {
+    let said_no = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+    stderr_is_terminal() && !said_no && !dumb
+}
