@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 
+use rustix::net::sockopt;
 use socket2::{Domain, Protocol, Socket, Type};
 
 /// Connections the system queues for us before we accept them.
@@ -37,10 +38,12 @@ fn open(addr: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socket> 
     Ok(socket)
 }
 
-/// As large as the system lets us: `SO_RCVBUFFORCE` passes the limit for those who may (via rustix
-/// or libc it would need more than socket2 offers), `SO_RCVBUF` is cut to it silently.
+/// As large as the system lets us: `SO_RCVBUFFORCE` passes its limit for those who may, `SO_RCVBUF`
+/// is cut to it silently.
 fn grow_receive_buffer(socket: &Socket) {
-    let _ = socket.set_recv_buffer_size(UDP_BUFFER);
+    if sockopt::set_socket_recv_buffer_size_force(socket, UDP_BUFFER).is_err() {
+        let _ = socket.set_recv_buffer_size(UDP_BUFFER);
+    }
 }
 
 /// Opens every address with `open`, all on one port. With port 0 a free one is chosen. An address of

@@ -78,7 +78,10 @@ mod tests {
     #[test]
     fn a_seed_means_the_same_for_ever() {
         // Change these and every seed anyone has noted down changes its meaning.
-        assert_eq!(hash(7, &[b"GET", b"/flags/fr/fr.gif"]), hash(7, &[b"GET", b"/flags/fr/fr.gif"]));
+        assert_eq!(
+            hash(7, &[b"GET", b"/flags/fr/fr.gif"]),
+            hash(7, &[b"GET", b"/flags/fr/fr.gif"])
+        );
         let mean = (0..10_000).map(|i| Draws::from(hash(i, &[b"x"])).unit()).sum::<f64>() / 1e4;
         assert!((0.48..0.52).contains(&mean), "{mean}");
     }

@@ -16,7 +16,7 @@
 //! ```
 //!
 //! Every decision is a pure function of a seed, what was asked, and which attempt it is, so a test can
-//! compute it too: [`http::decide`], [`dns::decide`], [`DnsR::truth`]. Same seed, same
+//! compute it too: [`http::decide`], [`dns::decide`], [`DnsRehearsal::truth`]. Same seed, same
 //! decision, whatever the order of arrival.
 //!
 //! ```
@@ -36,6 +36,7 @@
 
 mod attempts;
 mod bind;
+pub mod dns;
 pub mod flags;
 mod hash;
 pub mod http;
@@ -45,6 +46,7 @@ mod stats;
 pub mod tls;
 mod truth;
 
+pub use dns::{DnsRehearsal, DnsZone};
 pub use hash::body_bytes;
 pub use http::{Content, HttpRehearsal};
 pub use running::Running;

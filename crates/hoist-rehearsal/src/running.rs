@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
+use tokio::task::JoinError;
 
 use crate::stats::{Counters, Stats};
 use crate::truth::Truth;
@@ -54,9 +55,10 @@ where
         let _ = say.send(Ok(()));
         runtime.block_on(async {
             tokio::select! {
+                // The server first, so that a panic just before the stop is not missed.
                 biased;
-                _ = stopped => {}
                 () = server => {}
+                _ = stopped => {}
             }
         });
         drop(runtime);
@@ -67,6 +69,15 @@ where
     let began = hear.recv().unwrap_or(Ok(()));
     let running = Running { addrs, truth, counters, stop: Some(stop), thread: Some(thread) };
     began.map(|()| running)
+}
+
+/// A panic of a task is one of the server.
+pub(crate) fn pass_on_panic(ended: Result<(), JoinError>) {
+    if let Err(error) = ended
+        && let Ok(panic) = error.try_into_panic()
+    {
+        std::panic::resume_unwind(panic);
+    }
 }
 
 impl Running {
@@ -150,6 +161,9 @@ mod tests {
     #[test]
     fn a_panic_of_the_server_reaches_whoever_drops_it() {
         let running = run(|| Ok(async { panic!("server fault") })).unwrap();
+        while !running.has_ended() {
+            std::thread::yield_now();
+        }
         let panic = catch_unwind(AssertUnwindSafe(|| drop(running))).unwrap_err();
         assert_eq!(panic.downcast_ref(), Some(&"server fault"));
     }

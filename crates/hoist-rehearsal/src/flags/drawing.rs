@@ -73,8 +73,9 @@ impl Pen<'_> {
             "disc" => {
                 let (at, r) = (self.point()?, self.high()?);
                 let ry = self.optional(self.canvas.height() / 100.0)?.unwrap_or(r);
-                let points: Vec<_> =
-                    turns(90, 0.0, TAU).map(|a| (at.0 + r * a.cos(), at.1 + ry * a.sin())).collect();
+                let points: Vec<_> = turns(90, 0.0, TAU)
+                    .map(|a| (at.0 + r * a.cos(), at.1 + ry * a.sin()))
+                    .collect();
                 self.canvas.polygon(colour, &points);
             }
             "pie" => {
@@ -221,8 +222,7 @@ impl Pen<'_> {
 
     fn diagonals(&mut self, colour: Rgb, w: f64, (x, y): Point, (width, height): Point) {
         let over = |p: Point, q: Point| (p.0 + (p.0 - q.0), p.1 + (p.1 - q.1));
-        let diagonals =
-            [((x, y), (x + width, y + height)), ((x + width, y), (x, y + height))];
+        let diagonals = [((x, y), (x + width, y + height)), ((x + width, y), (x, y + height))];
         for (from, to) in diagonals {
             self.line(colour, over(from, to), over(to, from), w);
         }

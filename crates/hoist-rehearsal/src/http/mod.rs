@@ -42,6 +42,7 @@ mod server;
 mod status;
 mod wire;
 
+pub(crate) use decide::within;
 pub use decide::{Decision, Plan, decide};
 pub use server::{Content, HttpRehearsal};
 pub use status::reason;

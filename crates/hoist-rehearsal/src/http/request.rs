@@ -35,7 +35,8 @@ impl<'a> Request<'a> {
     /// Parses a whole head. The error says what is wrong with it.
     pub(crate) fn parse(head: &'a [u8]) -> Result<Self, &'static str> {
         let line_end = find(head, b"\r\n").ok_or("no request line")?;
-        let line = std::str::from_utf8(&head[..line_end]).map_err(|_| "a target that is not ASCII")?;
+        let line =
+            std::str::from_utf8(&head[..line_end]).map_err(|_| "a target that is not ASCII")?;
         if !line.bytes().all(|b| b.is_ascii_graphic() || b == b' ') {
             return Err("control or non-ASCII characters in the request line");
         }
@@ -132,8 +133,7 @@ impl<'a> Fields<'a> {
                 }
                 10 if name.eq_ignore_ascii_case(b"connection") => {
                     let mut options = value.split(|&b| b == b',');
-                    fields.close |=
-                        options.any(|o| o.trim_ascii().eq_ignore_ascii_case(b"close"));
+                    fields.close |= options.any(|o| o.trim_ascii().eq_ignore_ascii_case(b"close"));
                 }
                 14 if name.eq_ignore_ascii_case(b"content-length") => {
                     let text = std::str::from_utf8(value).ok();

@@ -12,7 +12,8 @@ pub(crate) async fn answer(ex: &mut Exchange<'_>) -> Answered {
         ex.decision = fault.name();
         return Box::pin(fault.answer(ex)).await;
     }
-    let decision = decide(shared.seed, ex.request.method, ex.request.target, ex.attempt, &shared.plan);
+    let decision =
+        decide(shared.seed, ex.request.method, ex.request.target, ex.attempt, &shared.plan);
     ex.delay = decision.delay;
     if let Some(status) = decision.status {
         ex.decision = "error";

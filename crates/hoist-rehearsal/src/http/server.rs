@@ -10,7 +10,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::connection;
@@ -18,7 +18,7 @@ use super::decide::Plan;
 use super::wire::Wire;
 use crate::attempts::Attempts;
 use crate::bind;
-use crate::running::{Running, launch};
+use crate::running::{Running, launch, pass_on_panic};
 use crate::stats::Counters;
 use crate::truth::Truth;
 
@@ -184,13 +184,4 @@ async fn open(tcp: TcpStream, number: u64, shared: Arc<Shared>) {
         return;
     }
     connection::serve(Wire::Plain(tcp), number, &shared).await;
-}
-
-/// A panic of a connection is one of the server.
-pub(crate) fn pass_on_panic(ended: Result<(), JoinError>) {
-    if let Err(error) = ended
-        && let Ok(panic) = error.try_into_panic()
-    {
-        std::panic::resume_unwind(panic);
-    }
 }

@@ -66,10 +66,7 @@ impl HttpRecord {
         text(out, &self.host);
         out.extend_from_slice(b",\"path\":");
         text(out, &self.path);
-        put(
-            out,
-            format_args!(",\"attempt\":{},\"decision\":\"{}\"", self.attempt, self.decision),
-        );
+        put(out, format_args!(",\"attempt\":{},\"decision\":\"{}\"", self.attempt, self.decision));
         millis(out, ",\"delay_ms\":", self.delay);
         out.extend_from_slice(b",\"status\":");
         number(out, self.status.map(u64::from));

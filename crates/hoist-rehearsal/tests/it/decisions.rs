@@ -57,6 +57,7 @@ fn another_host_header_counts_apart_and_meets_the_same_fate() {
         flags::COUNTRY_CODES[..40].iter().map(ask).collect::<Vec<_>>()
     };
     assert_eq!(fates("a"), fates("b:81"));
+    assert!(server.settle(LONG));
     assert!(server.truth().http().iter().all(|r| r.attempt == 1));
 }
 

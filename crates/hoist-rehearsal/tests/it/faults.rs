@@ -217,6 +217,7 @@ fn flaky_fails_as_often_as_told_for_each_url_of_its_own() {
     };
     assert_eq!(lines("/flaky?fail=2"), ["503", "503", "200", "200"]);
     assert_eq!(lines("/flaky?fail=2&id=other&status=500"), ["500", "500", "200", "200"]);
+    assert!(server.settle(LONG));
     let attempts: Vec<_> = server.truth().http().iter().map(|r| r.attempt).collect();
     assert_eq!(attempts, [1, 2, 3, 4, 1, 2, 3, 4]);
 }

@@ -3,5 +3,8 @@
 mod client;
 mod content;
 mod decisions;
+mod dns;
 mod faults;
 mod limits;
+#[cfg(feature = "tls")]
+mod tls;

@@ -1,0 +1,120 @@
+//! Certificates made at start, good and bad, for tests of https. The keys live in memory only.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, Error, IsCa, KeyPair, KeyUsagePurpose,
+    date_time_ymd,
+};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+
+/// The names and addresses that a good certificate is for.
+const HERE: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
+
+/// A certificate authority of its own. Who trusts it trusts the rehearsals that it signed for, and
+/// nobody else ever does.
+pub struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+}
+
+/// What is wrong with a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Certificate {
+    /// Nothing: it is for `localhost`, `127.0.0.1` and `::1`.
+    Good,
+    /// It was good until the year 2001.
+    Expired,
+    /// It is for `elsewhere.invalid`.
+    WrongHost,
+    /// It is not signed by the authority, only by itself.
+    SelfSigned,
+}
+
+/// A certificate with its key, for an HTTP rehearsal to serve https with.
+#[derive(Clone)]
+pub struct TlsIdentity {
+    config: Arc<ServerConfig>,
+}
+
+impl Authority {
+    /// Makes a new authority.
+    pub fn new() -> Result<Self, Error> {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        params.distinguished_name.push(rcgen::DnType::CommonName, "hoist rehearsal authority");
+        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
+        Ok(Self { issuer })
+    }
+
+    /// The authority's certificate as PEM, for a client to trust.
+    pub fn ca_pem(&self) -> String {
+        self.issuer.pem()
+    }
+
+    /// A certificate for `localhost`, `127.0.0.1` and `::1`, with what is asked to be wrong.
+    pub fn identity(&self, certificate: Certificate) -> Result<TlsIdentity, Error> {
+        let names = match certificate {
+            Certificate::WrongHost => vec!["elsewhere.invalid".to_owned()],
+            _ => HERE.map(str::to_owned).to_vec(),
+        };
+        self.issue(names, certificate)
+    }
+
+    /// A good certificate for other names or addresses.
+    pub fn identity_for(
+        &self,
+        names: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Result<TlsIdentity, Error> {
+        self.issue(names.into_iter().map(Into::into).collect(), Certificate::Good)
+    }
+
+    fn issue(&self, names: Vec<String>, certificate: Certificate) -> Result<TlsIdentity, Error> {
+        let mut params = CertificateParams::new(names)?;
+        if certificate == Certificate::Expired {
+            params.not_before = date_time_ymd(2000, 1, 1);
+            params.not_after = date_time_ymd(2001, 1, 1);
+        }
+        let key = KeyPair::generate()?;
+        let signed = match certificate {
+            Certificate::SelfSigned => params.self_signed(&key)?,
+            _ => params.signed_by(&key, &self.issuer)?,
+        };
+        TlsIdentity::new(signed.der().clone(), PrivatePkcs8KeyDer::from(key.serialize_der()))
+            .ok_or(Error::CouldNotParseCertificate)
+    }
+}
+
+impl TlsIdentity {
+    fn new(chain: CertificateDer<'static>, key: PrivatePkcs8KeyDer<'static>) -> Option<Self> {
+        let provider = Arc::new(ring::default_provider());
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .ok()?
+            .with_no_client_auth()
+            .with_single_cert(vec![chain], key.into())
+            .ok()?;
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Some(Self { config: Arc::new(config) })
+    }
+
+    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(Arc::clone(&self.config))
+    }
+}
+
+impl fmt::Debug for Authority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authority").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for TlsIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsIdentity").finish_non_exhaustive()
+    }
+}
