@@ -6,6 +6,9 @@ once takes as long as the slowest answer, whatever their number. The slowest ans
 server's log of what it really did. As root, asyncio's getaddrinfo is measured beside it: its thread
 pool asks for a few names at a time.
 
+Half of the names have an IPv4 address, half do not exist. A name that has only an IPv6 address takes
+a second question when it stands behind the first thousand of a list; none is among these.
+
 Claim: 18 names and 2,000 names take at most 1.15 of the slowest answer.
 
 Needs nothing else. RUNS=N (5) and HOIST=FILE change what is run.
@@ -35,19 +38,20 @@ asyncio.run(main())
 """
 
 
-def slowest_answer(log):
-    """Of each name the query whose answer came first decides what it had to wait for; the slowest name
-    of these is what no client can beat."""
-    best = {}
+def slowest_answer(log, both):
+    """What no client can beat, in seconds: of each name, the first answer that decides it; of these the
+    slowest. For a name without any address each NXDOMAIN does. getaddrinfo waits for `both` types."""
+    answers = {}
     with open(log) as lines:
         for line in lines:
             record = json.loads(line)
-            name, delay = record["name"].lower(), record["delay_ms"] / 1000
-            best[name] = min(best.get(name, delay), delay)
-    return max(best.values())
+            name = record["name"].lower()
+            if both or record["type"] == "A" or name.startswith("nx-"):
+                answers.setdefault(name, []).append(record["delay_ms"] / 1000)
+    return max(max(delays) if both else min(delays) for delays in answers.values())
 
 
-def rehearsed(hoist, folder, seed, port, address, measure):
+def rehearsed(hoist, folder, seed, port, address, measure, both=False):
     """Runs `measure` against a fresh server; gives its figures and the slowest answer."""
     log = f"{folder}/truth.jsonl"
     argv = [
@@ -56,7 +60,7 @@ def rehearsed(hoist, folder, seed, port, address, measure):
     ]
     with lab.server(argv, port, address):
         figures = measure()
-    return figures, slowest_answer(log)
+    return figures, slowest_answer(log, both)
 
 
 def by_asyncio(names, address):
@@ -93,7 +97,8 @@ def main():
         for count in (18, 2_000):
             names = f"{folder}/{count}.txt"
             with open(names, "w") as file:
-                file.writelines(f"n{i}.{ZONE}\n" for i in range(count))
+                # Of the shapes that the rehearsal knows: one with an IPv4 address, one that is not there.
+                file.writelines(f"{('v4only', 'nx')[i % 2]}-{i}.{ZONE}\n" for i in range(count))
             measured = []
             for seed in range(lab.RUNS):
                 port, out = lab.free_port(), f"{folder}/out.jsonl"
@@ -105,15 +110,14 @@ def main():
                     rehearsed(hoist, folder, seed, port, "127.0.0.1", lambda: lab.run(probe))
                 )
                 with open(out) as answers:
-                    verdicts = [json.loads(line)["verdict"] for line in answers]
-                whole = len(verdicts) == count and "unknown" not in verdicts
-                if not whole:
-                    claims.append((f"{count:,} names, seed {seed}: each is answered", False))
+                    found = [json.loads(line)["verdict"] == "found" for line in answers]
+                if (len(found), sum(found)) != (count, count // 2):
+                    claims.append((f"{count:,} names, seed {seed}: each is answered rightly", False))
             ratio = add("hoist probe", count, measured)
             claims.append((f"{count:,} names take {ratio:.2f} of the slowest answer, at most 1.15", ratio <= 1.15))
             if count == 18 and can_mount():
                 add("asyncio getaddrinfo", count, [
-                    rehearsed(hoist, folder, seed, 53, "127.0.0.53", lambda: by_asyncio(names, "127.0.0.53"))
+                    rehearsed(hoist, folder, seed, 53, "127.0.0.53", lambda: by_asyncio(names, "127.0.0.53"), True)
                     for seed in range(min(lab.RUNS, 3))
                 ])
 
