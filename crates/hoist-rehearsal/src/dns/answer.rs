@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::decide::{DnsPlan, Fate, decide_name};
-use super::message::{A, AAAA, ANY, CNAME, IN, Parsed, Query, Rcode, SOA, kind_text, parse};
+use super::message::{A, AAAA, ANY, ASKED, CNAME, IN, Parsed, Query, Rcode, SOA, kind_text, parse};
 use super::name::Name;
 use super::zone::{DnsZone, Refusal, resolve, zone_of};
 use crate::attempts::Attempts;
@@ -140,7 +140,7 @@ impl Desk {
         let exists = resolution.addresses.is_some() || resolution.circle;
         let rcode = if exists { Rcode::NoError } else { Rcode::NxDomain };
         let mut writer = query.begin(rcode);
-        let mut owner = writer.asked();
+        let mut owner = ASKED;
         for target in &resolution.chain {
             owner = writer.answer(owner, CNAME, TTL, target.wire());
         }

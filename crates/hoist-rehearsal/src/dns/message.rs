@@ -192,6 +192,9 @@ impl Query {
     }
 }
 
+/// Where the name asked for stands in every answer.
+pub(crate) const ASKED: At = At(12);
+
 /// An answer being written: answers first, then authority, then `finish`.
 pub(crate) struct Writer {
     out: Vec<u8>,
@@ -205,11 +208,6 @@ pub(crate) struct Writer {
 pub(crate) struct At(u16);
 
 impl Writer {
-    /// The name asked for.
-    pub(crate) fn asked(&self) -> At {
-        At(12)
-    }
-
     /// Adds a record to the answer section; returns the place of its data.
     pub(crate) fn answer(&mut self, owner: At, kind: u16, ttl: u32, data: &[u8]) -> At {
         self.count(6);
@@ -371,9 +369,8 @@ mod tests {
         let Parsed::Query(query) = parse(PLAIN) else { panic!() };
         let build = |n: u8, limit, truncate| {
             let mut writer = query.begin(Rcode::NoError);
-            let asked = writer.asked();
             for i in 0..n {
-                writer.answer(asked, A, 60, &[127, 0, 0, i]);
+                writer.answer(ASKED, A, 60, &[127, 0, 0, i]);
             }
             writer.finish(limit, truncate)
         };

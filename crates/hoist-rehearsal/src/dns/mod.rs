@@ -28,8 +28,8 @@
 //! | `drop-REST` | never comes |
 //!
 //! A generated name exists only if all names above it in its zone do (RFC 8020). Its addresses are
-//! hashes of it: A in 127.0.0.0/8, so that servers can listen there; AAAA in 2001:db8::/32, where
-//! nobody does (RFC 3849).
+//! hashes of it: A in 127.0.0.0/8, so that servers can listen there; AAAA in `2001:db8::/32`,
+//! where nobody does (RFC 3849).
 
 mod answer;
 mod decide;

@@ -96,28 +96,38 @@ impl Canvas {
         let mut pixels = Vec::with_capacity(self.width * self.height);
         let line = self.width * FINE;
         for rows in self.pixels.chunks_exact(line * FINE) {
-            for x in (0..line).step_by(FINE) {
-                let first = rows[x];
-                let spots = (0..FINE).flat_map(|row| &rows[row * line + x..][..FINE]);
-                let same = spots.clone().all(|c| *c == first);
-                if let (true, Some(at)) = (same, plain[usize::from(first)]) {
-                    pixels.push(at);
-                    continue;
-                }
-                let mut sum = [0_usize; 3];
-                for spot in spots {
-                    let colour = self.colours[usize::from(*spot)];
-                    sum.iter_mut().zip(colour).for_each(|(s, c)| *s += usize::from(c));
-                }
-                let mean = sum.map(|s| u8::try_from(s / (FINE * FINE)).unwrap_or(255));
-                let at = *known.entry(mean).or_insert_with(|| place(&mut palette, mean));
-                pixels.push(at);
+            let rows = [&rows[..line], &rows[line..2 * line], &rows[2 * line..]];
+            let mut x = 0;
+            while x < line {
+                let first = rows[0][x];
+                let flat = [first; FINE];
+                let same = rows.iter().all(|row| row[x..x + FINE] == flat);
+                let at = match plain[usize::from(first)].filter(|_| same) {
+                    Some(at) => at,
+                    None => {
+                        let mean = self.mean(rows, x);
+                        *known.entry(mean).or_insert_with(|| place(&mut palette, mean))
+                    }
+                };
                 if same {
                     plain[usize::from(first)] = Some(at);
                 }
+                pixels.push(at);
+                x += FINE;
             }
         }
         (pixels, palette)
+    }
+
+    fn mean(&self, rows: [&[u8]; FINE], x: usize) -> Rgb {
+        let mut sum = [0_usize; 3];
+        for spot in rows.iter().flat_map(|row| &row[x..x + FINE]) {
+            let colour = self.colours[usize::from(*spot)];
+            for (sum, part) in sum.iter_mut().zip(colour) {
+                *sum += usize::from(part);
+            }
+        }
+        sum.map(|s| u8::try_from(s / (FINE * FINE)).unwrap_or(255))
     }
 }
 

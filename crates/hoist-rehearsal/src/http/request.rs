@@ -34,7 +34,7 @@ pub(crate) fn head_end(bytes: &[u8], seen: usize) -> Option<usize> {
 impl<'a> Request<'a> {
     /// Parses a whole head. The error says what is wrong with it.
     pub(crate) fn parse(head: &'a [u8]) -> Result<Self, &'static str> {
-        let line_end = find(head, b"\r\n").ok_or("no request line")?;
+        let line_end = find(head, *b"\r\n").ok_or("no request line")?;
         let line =
             std::str::from_utf8(&head[..line_end]).map_err(|_| "a target that is not ASCII")?;
         if !line.bytes().all(|b| b.is_ascii_graphic() || b == b' ') {
@@ -115,7 +115,7 @@ struct Fields<'a> {
 impl<'a> Fields<'a> {
     fn read(mut lines: &'a [u8]) -> Result<Self, &'static str> {
         let mut fields = Self::default();
-        while let Some(end) = find(lines, b"\r\n") {
+        while let Some(end) = find(lines, *b"\r\n") {
             let line = &lines[..end];
             lines = &lines[end + 2..];
             let colon = line.iter().position(|&b| b == b':').ok_or("a header without a colon")?;
@@ -165,7 +165,7 @@ fn split_target(target: &str) -> Result<(Option<&str>, &str), &'static str> {
     Ok((Some(authority), if path.is_empty() { "/" } else { path }))
 }
 
-fn find(bytes: &[u8], what: &[u8; 2]) -> Option<usize> {
+fn find(bytes: &[u8], what: [u8; 2]) -> Option<usize> {
     let mut from = 0;
     loop {
         let at = from + bytes[from..].iter().position(|&b| b == what[0])?;

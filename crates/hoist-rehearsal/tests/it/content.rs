@@ -69,20 +69,20 @@ fn head_has_the_head_only() {
 }
 
 #[test]
-fn a_folder_is_served_and_nothing_outside_it() {
+fn a_folder_is_folder_and_nothing_outside_it() {
     let dir = tempfile::tempdir().unwrap();
-    let served = dir.path().join("served");
-    fs::create_dir_all(served.join("sub")).unwrap();
-    fs::write(served.join("sub/a b.txt"), "hello").unwrap();
-    fs::write(served.join("index.html"), "<p>").unwrap();
-    fs::write(served.join("empty"), "").unwrap();
+    let folder = dir.path().join("folder");
+    fs::create_dir_all(folder.join("sub")).unwrap();
+    fs::write(folder.join("sub/a b.txt"), "hello").unwrap();
+    fs::write(folder.join("index.html"), "<p>").unwrap();
+    fs::write(folder.join("empty"), "").unwrap();
     fs::write(dir.path().join("secret"), "secret").unwrap();
-    std::os::unix::fs::symlink(dir.path().join("secret"), served.join("link")).unwrap();
-    std::os::unix::fs::symlink(dir.path(), served.join("up")).unwrap();
+    std::os::unix::fs::symlink(dir.path().join("secret"), folder.join("link")).unwrap();
+    std::os::unix::fs::symlink(dir.path(), folder.join("up")).unwrap();
     let big: Vec<u8> = (0..3_000_000_u32).flat_map(u32::to_le_bytes).collect();
-    fs::write(served.join("big.bin"), &big).unwrap();
+    fs::write(folder.join("big.bin"), &big).unwrap();
 
-    let server = spawn(HttpRehearsal { content: Content::Dir(served), ..HttpRehearsal::local() });
+    let server = spawn(HttpRehearsal { content: Content::Dir(folder), ..HttpRehearsal::local() });
     let mut client = Client::to(server.addr());
     let answer = client.ask("/sub/a%20b.txt?x").answer();
     assert_eq!((answer.line.as_str(), answer.text()), ("HTTP/1.1 200 OK", "hello"));

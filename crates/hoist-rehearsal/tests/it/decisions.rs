@@ -78,7 +78,9 @@ fn delayed_answers_wait_side_by_side() {
     for client in clients.values_mut() {
         client.ask("/flags/fr/fr.gif");
     }
-    clients.values_mut().for_each(|c| assert_eq!(c.answer().line, "HTTP/1.1 200 OK"));
+    for client in clients.values_mut() {
+        assert_eq!(client.answer().line, "HTTP/1.1 200 OK");
+    }
     assert!(began.elapsed() < Duration::from_millis(50 * 300 / 2), "{:?}", began.elapsed());
     let stats = server.stats();
     assert_eq!((stats.max_in_flight, stats.max_connections), (50, 50));

@@ -128,7 +128,7 @@ fn socket(to: SocketAddr) -> UdpSocket {
 fn exchange(server: &Running, message: &[u8]) -> Reply {
     let socket = socket(server.addr());
     socket.send(message).unwrap();
-    let mut buffer = [0; 65_536];
+    let mut buffer = [0; 4096];
     let n = socket.recv(&mut buffer).unwrap();
     read(&buffer[..n])
 }

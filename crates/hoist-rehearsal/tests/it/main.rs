@@ -1,5 +1,7 @@
 //! The rehearsals, asked over raw sockets, so that no client library can put right what is wrong.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
+
 mod client;
 mod content;
 mod decisions;
