@@ -102,13 +102,11 @@ impl Canvas {
                 let first = rows[0][x];
                 let flat = [first; FINE];
                 let same = rows.iter().all(|row| row[x..x + FINE] == flat);
-                let at = match plain[usize::from(first)].filter(|_| same) {
-                    Some(at) => at,
-                    None => {
-                        let mean = self.mean(rows, x);
-                        *known.entry(mean).or_insert_with(|| place(&mut palette, mean))
-                    }
-                };
+                let known_plain = plain[usize::from(first)].filter(|_| same);
+                let at = known_plain.unwrap_or_else(|| {
+                    let mean = self.mean(rows, x);
+                    *known.entry(mean).or_insert_with(|| place(&mut palette, mean))
+                });
                 if same {
                     plain[usize::from(first)] = Some(at);
                 }

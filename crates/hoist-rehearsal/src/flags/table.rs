@@ -3,7 +3,7 @@
 
 use std::sync::OnceLock;
 
-use super::Flag;
+use super::flag::Flag;
 
 const fn f(cc: &'static str, country: &'static str, w: u8, h: u8, drawing: &'static str) -> Flag {
     Flag { cc, country, ratio: (w, h), drawing, gif: OnceLock::new() }

@@ -1,6 +1,7 @@
 //! Bodies, and lies about their length (RFC 9112, section 6).
 
-use super::{Answered, Exchange, Params, number};
+use super::params::{Params, number};
+use crate::http::exchange::{Answered, Exchange};
 use crate::truth::End;
 
 const BINARY: &str = "application/octet-stream";

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Answered, Exchange, Params, Trouble};
-use crate::http::exchange::PATIENCE;
+use super::params::Params;
+use crate::http::exchange::{Answered, Exchange, PATIENCE, Trouble};
 
 const BINARY: &str = "application/octet-stream";
 /// Dripped bytes gather for this long at most rates, so that a fast drip is not a packet a byte.

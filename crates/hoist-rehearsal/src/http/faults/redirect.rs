@@ -1,6 +1,7 @@
 //! Redirects: chains, loops, and to anywhere.
 
-use super::{Answered, Exchange, Params, Trouble, decoded, number};
+use super::params::{Params, decoded, number};
+use crate::http::exchange::{Answered, Exchange, Trouble};
 
 pub(super) async fn chain(ex: &mut Exchange<'_>, n: &str) -> Answered {
     match number(n)? {

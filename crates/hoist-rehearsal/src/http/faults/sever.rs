@@ -1,6 +1,7 @@
 //! Connections that break, and answers that are none.
 
-use super::{Answered, Exchange, Params, number};
+use super::params::{Params, number};
+use crate::http::exchange::{Answered, Exchange};
 use crate::truth::End;
 
 /// Promised beyond what is sent before the reset.

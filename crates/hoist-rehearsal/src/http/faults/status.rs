@@ -1,6 +1,7 @@
 //! Whole answers with the status asked for.
 
-use super::{Answered, Exchange, Params, Trouble, status_code};
+use super::params::{Params, decoded, status_code};
+use crate::http::exchange::{Answered, Exchange, Trouble};
 use crate::http::reason;
 
 /// The most interim answers given.
@@ -9,7 +10,7 @@ const INTERIM_LIMIT: u64 = 1000;
 pub(super) async fn status(ex: &mut Exchange<'_>, code: &str) -> Answered {
     let code = status_code(code)?;
     let mut params = Params::of(ex);
-    let retry_after = params.text("retry-after").map(super::decoded).transpose()?;
+    let retry_after = params.text("retry-after").map(decoded).transpose()?;
     params.done()?;
     give(ex, code, retry_after).await
 }
@@ -18,7 +19,7 @@ pub(super) async fn flaky(ex: &mut Exchange<'_>) -> Answered {
     let mut params = Params::of(ex);
     let fail = params.number("fail", 1)?;
     let code = params.status(503)?;
-    let retry_after = params.text("retry-after").map(super::decoded).transpose()?;
+    let retry_after = params.text("retry-after").map(decoded).transpose()?;
     params.done()?;
     if u64::from(ex.attempt) <= fail {
         give(ex, code, retry_after).await

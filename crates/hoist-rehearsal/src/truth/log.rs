@@ -1,17 +1,12 @@
-//! The truth log: what the server decided and did, one record a request, for a test to hold against
-//! what a client says it saw. No record is ever lost on the way to a file; in memory the oldest go
-//! first. Writing happens on a thread of its own, so that a slow disk does not slow the answers.
-
-mod record;
-mod writer;
+//! Where the records go: nowhere, to memory, to a writer.
 
 use std::collections::VecDeque;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-pub use record::{DnsRecord, End, HttpRecord, Proto};
-use writer::Writer;
+use super::record::{DnsRecord, HttpRecord};
+use super::writer::Writer;
 
 /// Records kept in memory, of each kind; the oldest are dropped first.
 const KEPT: usize = 1_000_000;
