@@ -26,9 +26,7 @@ const AT_ONCE: i64 = 5;
 /// At once, whatever is asked for.
 const AT_ONCE_MAX: usize = 1_000;
 
-/// Download flags of countries.
-///
-/// Download flags of countries. With no codes: those of the 20 most populous.
+/// Download flags of countries: those named, or of the 20 most populous
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct FlagsArgs {
@@ -42,11 +40,11 @@ pub(super) struct FlagsArgs {
     #[arg(short, long)]
     every: bool,
     /// Limit to the N first codes
-    #[arg(short, long, value_name = "N", allow_hyphen_values = true)]
+    #[arg(short, long, value_name = "N", allow_hyphen_values = true, value_parser = whole_number)]
     limit: Option<i64>,
     /// Requests at once, at most
     #[arg(short, long = "max_req", alias = "max-req", value_name = "N", default_value_t = AT_ONCE)]
-    #[arg(allow_hyphen_values = true)]
+    #[arg(allow_hyphen_values = true, value_parser = whole_number)]
     max_req: i64,
     /// Server to hit: LOCAL, DELAY, ERROR or REMOTE
     #[arg(short, long, value_name = "LABEL", default_value = "LOCAL")]
@@ -106,6 +104,10 @@ impl FlagsArgs {
         let at_once = asked.min(AT_ONCE_MAX).min(codes.len());
         Ok(FlagsJob { site, codes, at_once, patience: self.patience, verbose: self.verbose })
     }
+}
+
+fn whole_number(text: &str) -> Result<i64, String> {
+    text.parse().map_err(|_| "it is a whole number, 1 or more".to_owned())
 }
 
 fn site(label: &str, port: Option<u16>) -> Result<Site, Refused> {

@@ -30,11 +30,10 @@ SSL_CERT_FILE names the trusted certificates in place of the system's.
 Exit codes: 0 every URL ok, 1 some are not (404 included), 2 usage, 3 the run could not
 go on (disk full, folder not writable), 130 interrupted.";
 
-/// Bring back every URL.
+/// Bring back every URL
 ///
-/// Bring back every URL. URLs come from the command line, from a file, or from standard input
-/// when it is a pipe or a file and nothing else is given. Failures are told on standard error,
-/// with a summary at the end.
+/// URLs come from the command line, from a file, or from standard input when it is a pipe or a
+/// file and nothing else is given. Failures are told on standard error, with a summary at the end.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option as typed")]

@@ -38,10 +38,8 @@ Examples:
 Exit codes: 0 every item ok or answered, 1 the run completed but not so, 2 usage,
 3 the run could not go on, 130 interrupted.";
 
-/// Answers lists: which names resolve, and every URL brought back, each line once.
-///
-/// Answers lists: `probe` says of every name whether it resolves, `get` brings back every URL.
-/// Twenty lines or a billion, each gets exactly one answer, and no server more than it can take.
+/// hoist answers lists: of every name, does it resolve; of every URL, here it is. Twenty lines or
+/// a billion, each gets exactly one answer, and no server is pushed past what it can take.
 #[derive(Debug, Parser)]
 #[command(name = "hoist", version, arg_required_else_help = true, after_help = EXAMPLES)]
 #[command(max_term_width = 100, disable_help_subcommand = true)]

@@ -24,11 +24,10 @@ Durations: 30s, 500ms, 2m; a bare number is in seconds.
 Exit codes: 0 every name answered (not found is an answer), 1 some are unknown, 2 usage,
 3 the run could not go on, 130 interrupted.";
 
-/// Say of each name whether it resolves.
+/// Say of each name whether it resolves: it has an address, it has none, or nobody knows
 ///
-/// Say of each name whether it resolves: it has an address, it has none, or nobody knows. Names
-/// come from the command line, from a file, or from standard input when it is a pipe or a file.
-/// With none of these: Python's keywords of at most four letters under .dev.
+/// Names come from the command line, from a file, or from standard input when it is a pipe or a
+/// file. With none of these: Python's keywords of at most four letters under .dev.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct ProbeArgs {

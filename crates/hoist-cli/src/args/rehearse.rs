@@ -33,7 +33,7 @@ const ZONE: &str = "dev";
 /// How many names of a zone exist.
 const EXIST_RATE: f64 = 0.5;
 
-/// Run servers that misbehave on purpose.
+/// Run servers that misbehave on purpose, to try clients on
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct RehearseArgs {

@@ -100,10 +100,7 @@ fn stand_in(job: &FlagsJob) -> io::Result<Option<Running>> {
         return Ok(None);
     }
     let running = rehearse::plain(server)?.spawn(&LOOPBACK.map(|ip| (ip, port).into()))?;
-    note(format_args!(
-        "nothing listens on localhost:{port}, so the {} server runs inside this command",
-        server.label()
-    ));
+    note(format_args!("nothing listens on port {port}; serving {} from here", server.label()));
     Ok(Some(running))
 }
 

@@ -21,8 +21,12 @@ pub(super) fn run(job: GetJob) -> Ending {
     } else {
         Screen::with_progress(report.clone(), Face::Counts(input.extent))
     };
-    let driven =
-        drive(outcomes, input.stdin.as_ref(), &mut out, |outcome: GetOutcome, out| match format {
+    let mut saved = None;
+    let driven = drive(outcomes, input.stdin.as_ref(), &mut out, |outcome: GetOutcome, out| {
+        if saved.is_none() {
+            saved.clone_from(&outcome.path);
+        }
+        match format {
             GetFormat::Jsonl => out.json(&outcome),
             GetFormat::Text => {
                 if let (false, Some(line)) = (quiet, get_failure(&outcome)) {
@@ -30,7 +34,8 @@ pub(super) fn run(job: GetJob) -> Ending {
                 }
                 Ok(())
             }
-        });
+        }
+    });
     screen.finish();
     if driven.is_unheard() {
         return Ending::Stopped;
@@ -41,7 +46,7 @@ pub(super) fn run(job: GetJob) -> Ending {
     let clean = summary.counts.ok == summary.counts.done();
     let speaks_for_itself = saving == Saving::Stdout && clean && !interrupted;
     if !quiet && !speaks_for_itself {
-        Screen::plain().line(get_summary(&summary, interrupted).trim_end().to_owned());
+        Screen::plain().line(get_summary(&summary, saved.as_deref(), interrupted));
     }
     driven.conclude(clean)
 }

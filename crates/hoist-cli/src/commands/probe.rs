@@ -58,7 +58,7 @@ pub(super) fn run(job: ProbeJob) -> Ending {
     let summary = report.summary();
     let interrupted = matches!(driven, Driven::Interrupted);
     if stderr_is_terminal() || interrupted || summary.counts.failed > 0 {
-        Screen::plain().line(probe_summary(&summary, &reasons, interrupted).trim_end().to_owned());
+        Screen::plain().line(probe_summary(&summary, &reasons, interrupted));
     }
     driven.conclude(summary.counts.failed == 0)
 }

@@ -7,7 +7,6 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use hoist::report::Report;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::progress::Progress;
 use super::{terminal, tqdm};
@@ -59,7 +58,7 @@ impl Screen {
     /// Lines, and progress under them where standard error is a terminal. It is drawn on a thread
     /// of its own, so that a slow terminal does not slow the run.
     pub(crate) fn with_progress(report: Report, face: Face) -> Self {
-        if !terminal::stderr_is_terminal() {
+        if !terminal::draws() {
             return Self::plain();
         }
         let (sender, receiver) = sync_channel(LINES);
@@ -76,7 +75,7 @@ impl Screen {
                 let _ = sender.send(line);
             }
             None => {
-                let _ = io::stderr().write_all((line + "\n").as_bytes());
+                write(&(line + "\n"));
             }
         }
     }
@@ -91,92 +90,112 @@ impl Screen {
     }
 }
 
+/// The thread that draws.
 struct Drawing {
     report: Report,
-    bar: ProgressBar,
-    /// None: tqdm's.
-    counts: Option<Progress>,
+    picture: Picture,
     started: Instant,
     drawn: Instant,
 }
 
+enum Picture {
+    Tqdm(tqdm::Bar),
+    /// The counts, and whether a line of theirs stands on the terminal.
+    Counts(Progress, bool),
+}
+
 impl Drawing {
     fn new(report: Report, face: Face) -> Self {
-        let target = ProgressDrawTarget::stderr_with_hz(30);
-        let (bar, counts) = match face {
-            Face::Tqdm(total) => {
-                let bar = ProgressBar::with_draw_target(Some(total), target);
-                (bar.with_style(tqdm::style()), None)
-            }
-            Face::Counts(extent) => {
-                let bar = ProgressBar::with_draw_target(None, target);
-                let style = ProgressStyle::with_template("{msg}").expect("it is well formed");
-                (bar.with_style(style), Some(Progress::new(extent)))
-            }
+        let picture = match face {
+            Face::Tqdm(total) => Picture::Tqdm(tqdm::Bar::new(total)),
+            Face::Counts(extent) => Picture::Counts(Progress::new(extent), false),
         };
         let now = Instant::now();
-        Self { report, bar, counts, started: now, drawn: now }
+        Self { report, picture, started: now, drawn: now }
     }
 
     fn run(mut self, lines: &Receiver<String>) {
-        self.draw();
         let mut waiting = Vec::new();
-        loop {
+        self.draw(&mut waiting);
+        while self.gather(lines, &mut waiting) {
+            self.draw(&mut waiting);
+        }
+        self.finish(&mut waiting);
+    }
+
+    /// Takes lines until it is time to draw; false when there will be no more.
+    fn gather(&self, lines: &Receiver<String>, waiting: &mut Vec<String>) -> bool {
+        while waiting.len() < BATCH {
             let pause = if waiting.is_empty() { TICK } else { MIN_TICK };
-            match lines.recv_timeout(pause.saturating_sub(self.drawn.elapsed())) {
-                Ok(line) => {
-                    waiting.push(line);
-                    if waiting.len() < BATCH && self.drawn.elapsed() < MIN_TICK {
-                        continue;
-                    }
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
+            let left = pause.saturating_sub(self.drawn.elapsed());
+            match lines.recv_timeout(left) {
+                Ok(line) => waiting.push(line),
+                Err(RecvTimeoutError::Timeout) => return true,
+                Err(RecvTimeoutError::Disconnected) => return false,
             }
-            self.write(&mut waiting);
-            self.draw();
         }
-        self.write(&mut waiting);
-        self.finish();
+        true
     }
 
-    fn write(&mut self, lines: &mut Vec<String>) {
-        if lines.is_empty() {
-            return;
-        }
-        lines.push(String::new());
-        let text = lines.join("\n");
-        lines.clear();
-        self.bar.suspend(|| {
-            let _ = io::stderr().write_all(text.as_bytes());
-        });
-    }
-
-    fn draw(&mut self) {
+    /// Writes the lines that wait, and the progress under them.
+    fn draw(&mut self, lines: &mut Vec<String>) {
         self.drawn = Instant::now();
         let snapshot = self.report.snapshot();
-        match &mut self.counts {
-            None => {
-                self.bar.set_position(snapshot.done());
-                self.bar.tick();
+        match &mut self.picture {
+            Picture::Tqdm(bar) => {
+                bar.above(&joined(lines));
+                bar.draw(snapshot.done());
             }
-            Some(counts) => {
+            Picture::Counts(counts, shown) => {
                 let elapsed = self.started.elapsed();
                 counts.see(&snapshot, elapsed);
+                let mut text = joined(lines);
                 if elapsed >= PATIENCE {
-                    self.bar.set_message(counts.line(&snapshot, elapsed, terminal::width()));
-                    self.bar.tick();
+                    text += &counts.line(&snapshot, elapsed, terminal::width());
+                    text += CLEAR_TO_END;
                 }
+                if *shown {
+                    text.insert_str(0, CLEAR_LINE);
+                }
+                *shown = elapsed >= PATIENCE;
+                write(&text);
             }
         }
     }
 
-    fn finish(self) {
-        if self.counts.is_some() {
-            self.bar.finish_and_clear();
-        } else {
-            self.bar.set_position(self.report.snapshot().done());
-            self.bar.abandon();
+    fn finish(self, lines: &mut Vec<String>) {
+        match self.picture {
+            Picture::Tqdm(bar) => {
+                bar.above(&joined(lines));
+                bar.finish(self.report.snapshot().done());
+            }
+            Picture::Counts(_, shown) => {
+                let clear = if shown { CLEAR_LINE } else { "" };
+                write(&(clear.to_owned() + &joined(lines)));
+            }
         }
+    }
+}
+
+/// Clears the line that the cursor stands in (ECMA-48 §8.3.41).
+const CLEAR_LINE: &str = "\r\x1b[K";
+
+/// Clears what is right of the cursor.
+const CLEAR_TO_END: &str = "\x1b[K";
+
+/// The lines as one text; none are left.
+fn joined(lines: &mut Vec<String>) -> String {
+    let mut text = String::new();
+    for line in lines.drain(..) {
+        text.push_str(&line);
+        text.push('\n');
+    }
+    text
+}
+
+/// Writes to standard error in one piece, so that nothing of others comes between.
+fn write(text: &str) {
+    if !text.is_empty() {
+        let _ = io::stderr().write_all(text.as_bytes());
     }
 }

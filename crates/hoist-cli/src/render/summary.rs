@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::path::Path;
 
 use hoist::FailureKind;
 use hoist::outcome::Failure;
@@ -21,11 +22,13 @@ impl Reasons {
 }
 
 /// The end of a get, as lines for people.
-pub(crate) fn get_summary(summary: &Summary, interrupted: bool) -> String {
-    get_lines(summary, interrupted, Paint::stderr())
+///
+/// `saved` is the first file; where it is the only one, its name is told.
+pub(crate) fn get_summary(summary: &Summary, saved: Option<&Path>, interrupted: bool) -> String {
+    get_lines(summary, saved, interrupted, Paint::stderr())
 }
 
-fn get_lines(summary: &Summary, interrupted: bool, paint: Paint) -> String {
+fn get_lines(summary: &Summary, saved: Option<&Path>, interrupted: bool, paint: Paint) -> String {
     let counts = &summary.counts;
     let mut lines = String::new();
     if interrupted {
@@ -53,14 +56,16 @@ fn get_lines(summary: &Summary, interrupted: bool, paint: Paint) -> String {
         let noun = if counts.retries == 1 { "retry" } else { "retries" };
         let _ = write!(lines, ", {} {noun}", counts.retries);
     }
-    lines.push('\n');
+    if let (1, Some(path)) = (counts.ok, saved) {
+        let _ = write!(lines, "\nsaved as {}", text::shown(&path.to_string_lossy()));
+    }
     if !summary.kinds.is_empty() {
-        let _ = writeln!(lines, "failures: {}", kinds(summary));
+        let _ = write!(lines, "\nfailures: {}", kinds(summary));
     }
     if !summary.worst_origins.is_empty() {
         let one = |(origin, n): &(String, u64)| format!("{} {n}", text::shown(origin));
         let all: Vec<_> = summary.worst_origins.iter().map(one).collect();
-        let _ = writeln!(lines, "most failures: {}", all.join(", "));
+        let _ = write!(lines, "\nmost failures: {}", all.join(", "));
     }
     lines
 }
@@ -100,13 +105,12 @@ pub(crate) fn probe_summary(summary: &Summary, reasons: &Reasons, interrupted: b
     let seconds = summary.elapsed.as_secs_f64();
     let names = units::counted(counts.done(), "name");
     let pace = units::per_second(units::rate(counts.done(), summary.elapsed));
-    let _ = writeln!(lines, " of {names} in {seconds:.2} s ({pace} names/s)");
+    let _ = write!(lines, " of {names} in {seconds:.2} s ({pace} names/s)");
     for (kind, n) in &summary.kinds {
-        let _ = write!(lines, "unknown: {n} {kind}");
+        let _ = write!(lines, "\nunknown: {n} {kind}");
         if let Some(reason) = reasons.0.get(kind) {
             let _ = write!(lines, ", {}{reason}", if *n > 1 { "such as: " } else { "" });
         }
-        lines.push('\n');
     }
     let no_server = summary
         .kinds
@@ -114,9 +118,22 @@ pub(crate) fn probe_summary(summary: &Summary, reasons: &Reasons, interrupted: b
         .any(|(kind, n)| *kind == FailureKind::DnsFailed && *n == counts.done());
     if no_server {
         lines.push_str(
-            "no DNS server gave a usable answer: check the network and /etc/resolv.conf, or name \
-             a server with --via dns://IP:PORT\n",
+            "\nno DNS server gave a usable answer: check the network and /etc/resolv.conf, or \
+             name a server with --via dns://IP:PORT",
         );
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // A summary can't be made here, so a run makes one: of a list without items.
+    #[test]
+    fn an_empty_run_is_told_in_two_lines() {
+        let summary = hoist::report::Report::default().summary();
+        let lines = get_lines(&summary, None, true, Paint::plain());
+        assert_eq!(lines, "interrupted: 0 ok of 0 URLs in 0.00 s\n0 B received, 0 B/s, 0.0 URLs/s");
+    }
 }

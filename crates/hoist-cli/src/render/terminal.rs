@@ -21,10 +21,15 @@ pub(super) fn width() -> usize {
     }
 }
 
+/// Whether standard error can be drawn on: a terminal that knows how to clear a line.
+pub(super) fn draws() -> bool {
+    let dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
+    stderr_is_terminal() && !dumb
+}
+
 /// Whether standard error takes colours: a terminal that can, and nobody who said no
 /// (<https://no-color.org>).
 pub(super) fn colours() -> bool {
     let said_no = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
-    stderr_is_terminal() && !said_no && !dumb
+    draws() && !said_no
 }

@@ -1,9 +1,10 @@
 //! The line that tqdm draws, to the letter.
 
-use std::fmt::Write;
+use std::fmt;
+use std::io::{self, Write};
 use std::time::Duration;
 
-use indicatif::{ProgressState, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::units;
 
@@ -12,18 +13,50 @@ const TEMPLATE: &str = "{percent:>3}%|{wide_bar}| {pos}/{len} [{spent}<{left}, {
 /// A full block, and its eighths.
 const BLOCKS: &str = "█▉▊▋▌▍▎▏ ";
 
-/// The style of the bar.
-pub(super) fn style() -> ProgressStyle {
+/// The bar on standard error.
+#[derive(Debug)]
+pub(super) struct Bar(ProgressBar);
+
+impl Bar {
+    /// Over so many items.
+    pub(super) fn new(total: u64) -> Self {
+        let target = ProgressDrawTarget::stderr_with_hz(30);
+        Self(ProgressBar::with_draw_target(Some(total), target).with_style(style()))
+    }
+
+    /// Draws it, unless it was drawn a moment ago.
+    pub(super) fn draw(&self, done: u64) {
+        self.0.set_position(done);
+        self.0.tick();
+    }
+
+    /// Writes whole lines above it.
+    pub(super) fn above(&self, lines: &str) {
+        if !lines.is_empty() {
+            self.0.suspend(|| {
+                let _ = io::stderr().write_all(lines.as_bytes());
+            });
+        }
+    }
+
+    /// Draws it a last time; it stays.
+    pub(super) fn finish(&self, done: u64) {
+        self.0.set_position(done);
+        self.0.abandon();
+    }
+}
+
+fn style() -> ProgressStyle {
     ProgressStyle::with_template(TEMPLATE)
         .expect("the template is well formed")
         .progress_chars(BLOCKS)
-        .with_key("spent", |state: &ProgressState, out: &mut dyn Write| {
+        .with_key("spent", |state: &ProgressState, out: &mut dyn fmt::Write| {
             let _ = out.write_str(&units::clock(state.elapsed()));
         })
-        .with_key("left", |state: &ProgressState, out: &mut dyn Write| {
+        .with_key("left", |state: &ProgressState, out: &mut dyn fmt::Write| {
             let _ = out.write_str(&left(state.pos(), state.len().unwrap_or(0), state.elapsed()));
         })
-        .with_key("pace", |state: &ProgressState, out: &mut dyn Write| {
+        .with_key("pace", |state: &ProgressState, out: &mut dyn fmt::Write| {
             let _ = out.write_str(&pace(state.pos(), state.elapsed()));
         })
 }
