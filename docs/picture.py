@@ -5,7 +5,8 @@
     docs/picture.py --draw FILE      draw a screen that was recorded before (target/picture.ansi)
 
 The commands are typed into tmux, so what is drawn is what a terminal really showed, colours and bars
-included. Drawing depends on the recorded screen alone. Needs tmux, and cargo for the command.
+included. Drawing depends on the recorded screen alone. Needs tmux, and cargo for the
+command; HOIST=FILE takes that binary.
 """
 
 import html
@@ -35,9 +36,11 @@ def record():
     """Runs the commands in a terminal and returns the screen with its escape sequences."""
     if not shutil.which("tmux"):
         sys.exit("this needs tmux")
-    subprocess.run(["cargo", "build", "--release", "--locked"], cwd=ROOT, check=True)
-    target = os.environ.get("CARGO_TARGET_DIR", f"{ROOT}/target")
-    command = f"{os.path.abspath(target)}/release/hoist"
+    command = os.environ.get("HOIST")
+    if not command:
+        subprocess.run(["cargo", "build", "--release", "--locked"], cwd=ROOT, check=True)
+        command = f"{os.environ.get('CARGO_TARGET_DIR', f'{ROOT}/target')}/release/hoist"
+    command = os.path.abspath(command)
     with tempfile.TemporaryDirectory() as place:
         os.mkdir(f"{place}/bin")
         os.symlink(command, f"{place}/bin/hoist")
