@@ -1,1 +1,71 @@
-//! hoist
+//! hoist answers lists: of every name, does it resolve; of every URL, here it is.
+//!
+//! Each item of a list gets exactly one outcome, memory does not grow with the list, and no server
+//! is pushed past what it can take. The modules stand in the order of the flow:
+//!
+//! ```text
+//! input -> item -> schedule -> probe | fetch -> outcome -> sink -> report
+//! ```
+//!
+//! [`get`] and [`probe`] run with the default plan; [`GetPlan::run`] and [`ProbePlan::run`] with
+//! one of your own. All give [`Outcomes`], a `Stream` that any runtime can read:
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), hoist::Error> {
+//! let mut outcomes = hoist::probe(["with.dev", "else.dev"]);
+//! while let Some(outcome) = outcomes.next().await {
+//!     let outcome = outcome?;
+//!     println!("{} {:?}", outcome.name, outcome.verdict);
+//! }
+//! # Ok(()) }
+//! ```
+//!
+//! The engine never prints, exits, reads the environment or installs signal handlers.
+
+mod run;
+
+pub mod plan;
+
+mod input;
+pub mod item;
+mod schedule;
+
+mod fetch;
+mod probe;
+
+pub mod outcome;
+pub mod report;
+mod sink;
+
+pub mod error;
+mod outcomes;
+mod sys;
+
+pub use error::Error;
+pub use input::{MAX_LINE, Source};
+pub use item::Position;
+pub use outcome::{FailureKind, GetOutcome, GetVerdict, ProbeOutcome, ProbeVerdict};
+pub use outcomes::Outcomes;
+pub use plan::{GetPlan, ProbePlan};
+
+/// Gets every URL with the default plan: into the current folder, in the order of completion.
+///
+/// An item is a URL, or `URL<TAB>name`, or a JSON object with `url` and `name`.
+pub fn get<I>(urls: I) -> Outcomes<GetOutcome>
+where
+    I: IntoIterator,
+    I::Item: Into<String> + 'static,
+    I::IntoIter: Send + 'static,
+{
+    GetPlan::default().run(Source::items(urls))
+}
+
+/// Probes every name with the default plan, in the order of completion.
+pub fn probe<I>(names: I) -> Outcomes<ProbeOutcome>
+where
+    I: IntoIterator,
+    I::Item: Into<String> + 'static,
+    I::IntoIter: Send + 'static,
+{
+    ProbePlan::default().run(Source::items(names))
+}

@@ -1,0 +1,252 @@
+use std::rc::Rc;
+use std::time::{Duration, Instant, SystemTime};
+
+use http::Response;
+use hyper::body::Incoming;
+
+use super::answer::{Framing, Meaning, content_type};
+use super::body::{Broken, Receiving, drain};
+use super::fetcher::Fetcher;
+use super::patience::{Overdue, Watch};
+use super::pool::Connection;
+use super::redirect::Hop;
+use crate::item::{FileName, NameTemplate, Origin, Position, Target};
+use crate::outcome::classify::{self, Seen, seconds};
+use crate::outcome::{Failure, FailureKind};
+use crate::schedule::{Retry, Ticket};
+use crate::sink::Wanted;
+
+/// One attempt at an item, or the part of it after a redirect.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    pub(super) ticket: Ticket,
+    pub(super) position: Position,
+    pub(super) target: Rc<Target>,
+    pub(super) hop: Option<Rc<Hop>>,
+    pub(super) template: Option<Rc<NameTemplate>>,
+    pub(super) deadline: Instant,
+}
+
+/// How it ended.
+#[derive(Debug)]
+pub(crate) struct Attempted {
+    pub(super) end: End,
+    pub(super) status: Option<u16>,
+    /// Bytes of body received.
+    pub(super) bytes: u64,
+    /// What they add to the item's deadline.
+    pub(super) earned: Duration,
+}
+
+#[derive(Debug)]
+pub(super) enum End {
+    /// The body is whole, and on its way to the disk.
+    Received { content_type: Option<String>, unframed: bool },
+    /// There is nothing.
+    NotFound,
+    /// It is elsewhere.
+    Moved(Rc<Hop>),
+    /// It failed; whether and when another try can help.
+    Failed(Failure, Option<Retry>),
+}
+
+impl Attempt {
+    pub(super) async fn run(self, fetcher: Rc<Fetcher>) -> Attempted {
+        let mut watch = Watch::new(&fetcher.patience, self.deadline);
+        let mut status = None;
+        let end = self.exchange(&fetcher, &mut watch, &mut status).await;
+        let end = end.unwrap_or_else(|failure| {
+            let retry = failure.kind.may_retry(status).then_some(Retry::Soon);
+            End::Failed(failure, retry)
+        });
+        Attempted { end, status, bytes: watch.received(), earned: watch.earned() }
+    }
+
+    fn origin(&self) -> &Origin {
+        self.hop.as_ref().map_or(&self.target.origin, |hop| &hop.origin)
+    }
+
+    async fn exchange(
+        &self,
+        fetcher: &Fetcher,
+        watch: &mut Watch,
+        status: &mut Option<u16>,
+    ) -> Result<End, Failure> {
+        let mut free_retry = true;
+        loop {
+            let mut connection = self.connection(fetcher, watch).await?;
+            match self.ask(fetcher, watch, &mut connection).await {
+                Ok(answer) => {
+                    *status = Some(answer.status().as_u16());
+                    return self.take(fetcher, watch, connection, answer).await;
+                }
+                // The server closed an idle connection just as it was used again: nobody's
+                // failure, unless it happens twice.
+                Err(Unanswered { unseen: true, .. }) if free_retry && connection.reused => {
+                    free_retry = false;
+                }
+                Err(Unanswered { failure, .. }) => return Err(failure),
+            }
+        }
+    }
+
+    /// An idle connection that is still good, or a new one.
+    async fn connection(
+        &self,
+        fetcher: &Fetcher,
+        watch: &mut Watch,
+    ) -> Result<Connection, Failure> {
+        loop {
+            let idle = fetcher.pool.borrow_mut().take(self.origin());
+            let Some(mut idle) = idle else { break };
+            // One whose last answer is still being tidied up, or that the server has closed.
+            let ready = watch.guard(&idle.meter, idle.sender.ready()).await;
+            if matches!(ready, Ok(Ok(()))) {
+                return Ok(idle);
+            }
+        }
+        let allowed = fetcher.patience.connect;
+        let until = (Instant::now() + allowed).min(watch.deadline());
+        let made = fetcher.connector.connect(self.origin(), until, allowed).await;
+        made.map_err(|failure| {
+            let overdue = Instant::now() >= watch.deadline();
+            if overdue { watch.deadline_failure("there was no connection yet") } else { failure }
+        })
+    }
+
+    async fn ask(
+        &self,
+        fetcher: &Fetcher,
+        watch: &mut Watch,
+        connection: &mut Connection,
+    ) -> Result<Response<Incoming>, Unanswered> {
+        let final_failure = |failure| Unanswered { failure, unseen: false };
+        let meter = Rc::clone(&connection.meter);
+        let url = self.hop.as_ref().map_or(&self.target.url, |hop| &hop.url);
+        let own = *self.origin() == self.target.origin;
+        let authorization = self.target.authorization.as_ref();
+        let request = fetcher
+            .fields
+            .get(url, self.origin(), own, authorization, meter.fresh_interim())
+            .map_err(final_failure)?;
+        let before = meter.received();
+        watch.begin();
+        let answer = watch.guard(&meter, connection.sender.send_request(request)).await;
+        let unseen = meter.received() == before;
+        match answer {
+            // They may have come with the answer itself.
+            Ok(_) if meter.too_many_interim() => Err(final_failure(Failure::new(
+                FailureKind::Malformed,
+                "more interim answers than a server may send",
+            ))),
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => {
+                let seen = if unseen { Seen::Nothing } else { Seen::PartOfHead };
+                let failure = classify::http(&error, meter.error(), seen);
+                Err(Unanswered { failure, unseen })
+            }
+            Err(Overdue::Deadline) => {
+                Err(final_failure(watch.deadline_failure("no answer had come")))
+            }
+            Err(Overdue::Progress) => {
+                let reason = format!("no answer within {}", seconds(watch.progress()));
+                Err(final_failure(Failure::new(FailureKind::Timeout, reason)))
+            }
+        }
+    }
+
+    /// Takes an answer for what it means.
+    async fn take(
+        &self,
+        fetcher: &Fetcher,
+        watch: &mut Watch,
+        connection: Connection,
+        answer: Response<Incoming>,
+    ) -> Result<End, Failure> {
+        let (parts, body) = answer.into_parts();
+        let framing = Framing::of(&parts)?;
+        match Meaning::of(&parts, SystemTime::now()) {
+            Meaning::Body => {
+                let meter = Rc::clone(&connection.meter);
+                let receiving = Receiving {
+                    meter: &meter,
+                    watch: &mut *watch,
+                    handover: &fetcher.handover,
+                    report: &fetcher.report,
+                    ticket: self.ticket,
+                    max: fetcher.max_body,
+                };
+                match receiving.receive(body, framing, self.wanted()).await {
+                    Ok(tail) => {
+                        self.give_back(fetcher, connection, framing);
+                        fetcher.handover.write(self.ticket, tail.begin, tail.chunks, true).await;
+                        Ok(End::Received {
+                            content_type: content_type(&parts.headers),
+                            unframed: framing == Framing::UntilClose,
+                        })
+                    }
+                    Err(Broken { failure, begun: false }) => Err(failure),
+                    Err(Broken { failure, begun: true }) => {
+                        fetcher.handover.discard(self.ticket).await;
+                        if fetcher.streams_out {
+                            return Ok(End::Failed(failure, None));
+                        }
+                        Err(failure)
+                    }
+                }
+            }
+            Meaning::Nothing => {
+                self.drain(fetcher, connection, body, framing).await;
+                Ok(End::NotFound)
+            }
+            Meaning::Elsewhere(location) => {
+                self.drain(fetcher, connection, body, framing).await;
+                let from = self.hop.as_ref().map_or(&self.target.url, |hop| &hop.url);
+                let before = self.hop.as_deref();
+                let hop = Hop::follow(from, &location, before, fetcher.max_redirects)?;
+                Ok(End::Moved(Rc::new(hop)))
+            }
+            Meaning::Failed(failure, retry_after) => {
+                self.drain(fetcher, connection, body, framing).await;
+                let again = failure.kind.may_retry(Some(parts.status.as_u16()));
+                let retry = retry_after.map_or(Retry::Soon, Retry::After);
+                Ok(End::Failed(failure, again.then_some(retry)))
+            }
+        }
+    }
+
+    fn wanted(&self) -> Wanted {
+        let Target { url, name, .. } = &*self.target;
+        let name = match (name, &self.template) {
+            (Some(name), _) => FileName::from_text(name),
+            (None, Some(template)) => FileName::from_template(template, self.position, url),
+            (None, None) => FileName::from_url(url),
+        };
+        Wanted { position: self.position, name }
+    }
+
+    async fn drain(
+        &self,
+        fetcher: &Fetcher,
+        connection: Connection,
+        body: Incoming,
+        framing: Framing,
+    ) {
+        if framing != Framing::UntilClose && drain(body).await {
+            self.give_back(fetcher, connection, framing);
+        }
+    }
+
+    fn give_back(&self, fetcher: &Fetcher, connection: Connection, framing: Framing) {
+        if framing != Framing::UntilClose && !connection.sender.is_closed() {
+            fetcher.pool.borrow_mut().put(self.origin().clone(), connection, Instant::now());
+        }
+    }
+}
+
+/// No head of an answer came.
+struct Unanswered {
+    failure: Failure,
+    /// Not a byte of an answer was seen: the server may not have seen the request either.
+    unseen: bool,
+}

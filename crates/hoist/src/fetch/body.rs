@@ -1,0 +1,138 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+
+use super::answer::Framing;
+use super::meter::Meter;
+use super::patience::{Overdue, Watch};
+use crate::outcome::classify::{self, Seen, seconds};
+use crate::outcome::{Failure, FailureKind};
+use crate::report::{Report, add};
+use crate::schedule::Ticket;
+use crate::sink::{Handover, Wanted};
+
+/// Bytes gathered before they are handed to a writer: a small file is one handover.
+const GATHER: usize = 64 << 10;
+/// Bytes of a body nobody wants that are read to keep the connection.
+const DRAIN: usize = 64 << 10;
+/// Time given to such a body.
+const DRAIN_TIME: Duration = Duration::from_secs(1);
+
+/// Takes a body from the connection to a writer.
+pub(super) struct Receiving<'a> {
+    pub(super) meter: &'a Meter,
+    pub(super) watch: &'a mut Watch,
+    pub(super) handover: &'a Handover,
+    pub(super) report: &'a Report,
+    pub(super) ticket: Ticket,
+    pub(super) max: u64,
+}
+
+/// The last bytes of a body that is whole, not yet handed over.
+#[derive(Debug)]
+pub(super) struct Tail {
+    /// What the writer must know first, where it knows nothing yet.
+    pub(super) begin: Option<Box<Wanted>>,
+    pub(super) chunks: Vec<Bytes>,
+    /// Bytes of the whole body.
+    pub(super) length: u64,
+}
+
+/// A body that did not become whole.
+#[derive(Debug)]
+pub(super) struct Broken {
+    pub(super) failure: Failure,
+    /// Bytes have been handed to a writer.
+    pub(super) begun: bool,
+}
+
+impl Receiving<'_> {
+    /// Receives the whole body, all but its tail handed over.
+    pub(super) async fn receive(
+        self,
+        mut body: Incoming,
+        framing: Framing,
+        wanted: Wanted,
+    ) -> Result<Tail, Broken> {
+        let mut begin = Some(Box::new(wanted));
+        if let Framing::Length(promised) = framing
+            && promised > self.max
+        {
+            return Err(Broken { failure: self.too_large(promised), begun: false });
+        }
+        let mut chunks = Vec::new();
+        let mut gathered = 0;
+        loop {
+            let frame = self.watch.guard(self.meter, body.frame()).await;
+            let broken = |failure| Broken { failure, begun: begin.is_none() };
+            let length = self.watch.received();
+            let data = match frame {
+                Ok(None) => return Ok(Tail { begin, chunks, length }),
+                Ok(Some(Ok(frame))) => match frame.into_data() {
+                    Ok(data) => data,
+                    // Trailer fields: nobody asked for them.
+                    Err(_) => continue,
+                },
+                Ok(Some(Err(error))) => {
+                    let promised = match framing {
+                        Framing::Length(promised) => Some(promised),
+                        _ => None,
+                    };
+                    let seen = Seen::Body { received: length, promised };
+                    return Err(broken(classify::http(&error, self.meter.error(), seen)));
+                }
+                Err(overdue) => return Err(broken(self.overdue(overdue, length))),
+            };
+            self.watch.count(data.len());
+            add(&self.report.counters().received, data.len() as u64);
+            if self.watch.received() > self.max {
+                return Err(broken(self.too_large(self.watch.received())));
+            }
+            gathered += data.len();
+            chunks.push(data);
+            if gathered >= GATHER {
+                gathered = 0;
+                self.handover
+                    .write(self.ticket, begin.take(), std::mem::take(&mut chunks), false)
+                    .await;
+                // A slow disk is not the server's fault.
+                self.watch.begin();
+            }
+        }
+    }
+
+    fn too_large(&self, bytes: u64) -> Failure {
+        let reason = format!("the body has {bytes} bytes or more; {} are allowed", self.max);
+        Failure::new(FailureKind::TooLarge, reason)
+    }
+
+    fn overdue(&self, overdue: Overdue, received: u64) -> Failure {
+        match overdue {
+            Overdue::Deadline => self.watch.deadline_failure(&format!("{received} bytes had come")),
+            Overdue::Progress => {
+                let patience = seconds(self.watch.progress());
+                let reason = format!("nothing came for {patience} after {received} bytes");
+                Failure::new(FailureKind::Stalled, reason)
+            }
+        }
+    }
+}
+
+/// Reads the rest of an answer that nobody wants, if it is short and comes soon. Whether the
+/// connection can carry another request.
+pub(super) async fn drain(mut body: Incoming) -> bool {
+    let read = async {
+        let mut bytes = 0;
+        while let Some(frame) = body.frame().await {
+            let Ok(frame) = frame else { return false };
+            bytes += frame.data_ref().map_or(0, Bytes::len);
+            if bytes > DRAIN {
+                return false;
+            }
+        }
+        true
+    };
+    tokio::time::timeout(DRAIN_TIME, read).await.unwrap_or(false)
+}

@@ -1,0 +1,144 @@
+use std::cell::RefCell;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_util::task::TaskTracker;
+use url::Host;
+
+use super::happy;
+use super::meter::{Meter, Metered};
+use super::pool::{Connection, Open, Pool};
+use super::tls::Tls;
+use crate::item::Origin;
+use crate::outcome::{Failure, FailureKind, classify};
+use crate::plan::{AddressPlan, Family, defaults};
+use crate::probe::Resolver;
+use crate::sys::out_of_descriptors;
+
+/// How long to wait for a free descriptor before another look.
+const DESCRIPTOR_PAUSE: Duration = Duration::from_millis(20);
+
+/// Makes connections: name, TCP, TLS, HTTP.
+#[derive(Debug)]
+pub(super) struct Connector {
+    pub(super) resolver: Resolver,
+    pub(super) tls: Tls,
+    pub(super) address: AddressPlan,
+    pub(super) pool: Rc<RefCell<Pool>>,
+    pub(super) tasks: TaskTracker,
+}
+
+impl Connector {
+    /// A new connection, before `until`. `allowed` is only told.
+    pub(super) async fn connect(
+        &self,
+        origin: &Origin,
+        until: Instant,
+        allowed: Duration,
+    ) -> Result<Connection, Failure> {
+        let addresses = self.addresses(origin, until).await?;
+        let late = |stage| classify::connect_timeout(&origin.to_string(), stage, allowed);
+        let open = self.pool.borrow_mut().open();
+        let pool = &self.pool;
+        let connect = |address| connect_tcp(address, Rc::clone(pool));
+        let tcp = tokio::time::timeout_at(until.into(), happy::first(addresses, connect));
+        let tcp = tcp.await.map_err(|_| late("the connection"))??;
+        // Only a hint: without it, requests may be sent later, not wrong.
+        let _ = tcp.set_nodelay(true);
+        let setup = async {
+            if origin.secure {
+                let connector = self.tls.connector().await?;
+                let name = server_name(origin)?;
+                let tls = connector.connect(name, tcp).await;
+                let tls = tls.map_err(|error| classify::tls(&origin.host, &error))?;
+                self.handshake(tls, open).await
+            } else {
+                self.handshake(tcp, open).await
+            }
+        };
+        let ready = tokio::time::timeout_at(until.into(), setup).await;
+        ready.map_err(|_| late("the TLS handshake"))?
+    }
+
+    async fn addresses(&self, origin: &Origin, until: Instant) -> Result<Vec<SocketAddr>, Failure> {
+        let port = origin.port;
+        let overrides = self.address.overrides.iter();
+        let mut chosen: Vec<IpAddr> = overrides
+            .filter(|over| over.port == port && *over.host == *origin.host)
+            .map(|over| over.address)
+            .collect();
+        if chosen.is_empty() {
+            chosen = match origin.host() {
+                Host::Ipv4(address) => vec![address.into()],
+                Host::Ipv6(address) => vec![address.into()],
+                Host::Domain(name) => {
+                    self.resolver.addresses(name, self.address.family, until).await?
+                }
+            };
+        }
+        let (family, wanted) = match self.address.family {
+            Family::Any => return Ok(happy::interleave(chosen, port)),
+            Family::V4 => ("IPv4", IpAddr::is_ipv4 as fn(&IpAddr) -> bool),
+            Family::V6 => ("IPv6", IpAddr::is_ipv6 as fn(&IpAddr) -> bool),
+        };
+        chosen.retain(wanted);
+        if chosen.is_empty() {
+            let reason = format!("{} has no {family} address", origin.host);
+            return Err(Failure::new(FailureKind::NoSuchHost, reason));
+        }
+        Ok(happy::interleave(chosen, port))
+    }
+
+    async fn handshake<T>(&self, io: T, open: Open) -> Result<Connection, Failure>
+    where
+        T: AsyncRead + AsyncWrite + Unpin + 'static,
+    {
+        let meter = Rc::new(Meter::new());
+        let io = TokioIo::new(Metered::new(io, Rc::clone(&meter)));
+        let mut builder = http1::Builder::new();
+        builder.max_buf_size(defaults::MAX_HEAD);
+        // The handshake of HTTP/1.1 sends nothing and can't fail.
+        let (sender, connection) = builder
+            .handshake(io)
+            .await
+            .map_err(|error| classify::http(&error, meter.error(), classify::Seen::Nothing))?;
+        self.tasks.spawn_local(async move {
+            // Its errors reach the request that is under way.
+            let _ = connection.await;
+        });
+        Ok(Connection::new(sender, meter, open))
+    }
+}
+
+/// Connects to one address. That descriptors run out is nobody's failure: an idle connection
+/// gives way, or it is waited for one.
+async fn connect_tcp(address: SocketAddr, pool: Rc<RefCell<Pool>>) -> Result<TcpStream, Failure> {
+    loop {
+        match TcpStream::connect(address).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) if out_of_descriptors(&error) => {
+                let closed = pool.borrow_mut().close_oldest();
+                if !closed {
+                    tokio::time::sleep(DESCRIPTOR_PAUSE).await;
+                }
+            }
+            Err(error) => return Err(classify::connect(address, &error)),
+        }
+    }
+}
+
+fn server_name(origin: &Origin) -> Result<ServerName<'static>, Failure> {
+    match origin.host() {
+        Host::Ipv4(address) => Ok(ServerName::IpAddress(IpAddr::from(address).into())),
+        Host::Ipv6(address) => Ok(ServerName::IpAddress(IpAddr::from(address).into())),
+        Host::Domain(name) => ServerName::try_from(name.to_owned()).map_err(|_| {
+            Failure::new(FailureKind::BadName, format!("{name} can't be in a certificate"))
+        }),
+    }
+}

@@ -1,0 +1,72 @@
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use tokio_util::task::TaskTracker;
+
+use super::connect::Connector;
+use super::pool::Pool;
+use super::request::Fields;
+use super::tls::Tls;
+use crate::error::Error;
+use crate::plan::{GetPlan, Patience, SinkPlan, defaults};
+use crate::probe::Resolver;
+use crate::report::Report;
+use crate::sink::Handover;
+use crate::sys;
+
+/// What all attempts of a run share.
+#[derive(Debug)]
+pub(super) struct Fetcher {
+    pub(super) connector: Connector,
+    pub(super) pool: Rc<RefCell<Pool>>,
+    pub(super) fields: Fields,
+    pub(super) patience: Patience,
+    pub(super) max_redirects: u32,
+    pub(super) max_body: u64,
+    pub(super) handover: Handover,
+    /// What has been handed over can't be taken back: no other try then.
+    pub(super) streams_out: bool,
+    pub(super) report: Report,
+}
+
+/// Descriptors kept for all that is no connection: files being written, DNS, the user's own.
+const RESERVED: usize = 64;
+
+impl Fetcher {
+    pub(super) fn start(
+        plan: GetPlan,
+        handover: Handover,
+        seed: u64,
+        report: Report,
+    ) -> Result<Self, Error> {
+        let tasks = TaskTracker::new();
+        let in_flight = plan.limits.in_flight.get();
+        let resolver = Resolver::start(&plan.dns, in_flight, seed, &tasks)?;
+        let budget = connection_budget();
+        let pool = Rc::new(RefCell::new(Pool::new(budget, defaults::IDLE_TIMEOUT)));
+        let connector = Connector {
+            resolver,
+            tls: Tls::new(plan.tls, budget.min(16_384)),
+            address: plan.address,
+            pool: Rc::clone(&pool),
+            tasks,
+        };
+        Ok(Self {
+            connector,
+            pool,
+            fields: Fields::new(&plan.request),
+            patience: plan.patience,
+            max_redirects: plan.request.max_redirects,
+            max_body: plan.request.max_body,
+            handover,
+            streams_out: matches!(plan.sink, SinkPlan::Writer(_)),
+            report,
+        })
+    }
+}
+
+/// How many connections may be open: a body that is large enough to be streamed has a file beside
+/// its connection. The soft limit of descriptors is raised for it.
+pub(crate) fn connection_budget() -> usize {
+    (sys::raise_limit().saturating_sub(RESERVED) / 2).max(1)
+}

@@ -1,0 +1,270 @@
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant, SystemTime};
+
+use tokio::task::JoinSet;
+
+use super::attempt::{Attempt, Attempted, End};
+use super::fetcher::Fetcher;
+use super::redirect::Hop;
+use crate::error::Error;
+use crate::input::Line;
+use crate::item::{NameTemplate, Origin, Position, Target};
+use crate::outcome::classify::seconds;
+use crate::outcome::{Failure, FailureKind, GetOutcome, GetVerdict};
+use crate::plan::{GetPlan, SinkPlan};
+use crate::report::{Class, Report, Tallied};
+use crate::run::{Conclusion, Event, Job, Read};
+use crate::schedule::{Ended, Start, Ticket};
+use crate::sink::{Completions, Writers};
+
+/// Gets URLs.
+#[derive(Debug)]
+pub(crate) struct GetJob {
+    fetcher: Rc<Fetcher>,
+    template: Option<Rc<NameTemplate>>,
+    attempts: JoinSet<(Ticket, Attempted)>,
+    completions: Completions,
+}
+
+/// A URL that is admitted.
+#[derive(Debug)]
+pub(crate) struct GetItem {
+    position: Position,
+    target: Rc<Target>,
+    /// Once it was asked.
+    progress: Option<Box<Progress>>,
+}
+
+/// What is known of an item that was asked.
+#[derive(Debug)]
+struct Progress {
+    started: Instant,
+    attempts: u32,
+    /// Where redirects have led in this attempt.
+    hop: Option<Rc<Hop>>,
+    last: Option<Attempted>,
+}
+
+/// Memory that an admitted item takes beside its text, about.
+const ITEM: usize = size_of::<GetItem>() + size_of::<Target>() + 256;
+
+impl GetJob {
+    pub(crate) fn start(
+        mut plan: GetPlan,
+        writers: &mut Writers,
+        seed: u64,
+        report: Report,
+    ) -> Result<Self, Error> {
+        let template = match &mut plan.sink {
+            SinkPlan::Directory { template, .. } => template.take().map(Rc::new),
+            SinkPlan::Writer(_) => None,
+        };
+        let fetcher = Fetcher::start(plan, writers.handover(), seed, report)?;
+        let completions = writers.completions();
+        Ok(Self { fetcher: Rc::new(fetcher), template, attempts: JoinSet::new(), completions })
+    }
+
+    fn outcome(&self, item: &GetItem, verdict: GetVerdict, failure: Option<Failure>) -> GetOutcome {
+        let progress = item.progress.as_deref();
+        let last = progress.and_then(|progress| progress.last.as_ref());
+        let final_url =
+            progress.and_then(|progress| progress.hop.as_ref()).map(|hop| hop.url.to_string());
+        GetOutcome {
+            position: item.position,
+            url: item.target.shown().to_owned(),
+            final_url,
+            verdict,
+            failure,
+            status: last.and_then(|last| last.status),
+            bytes: last.map_or(0, |last| last.bytes),
+            path: None,
+            content_type: None,
+            unframed: false,
+            attempts: progress.map_or(0, |progress| progress.attempts),
+            elapsed: progress.map_or(Duration::ZERO, |progress| progress.started.elapsed()),
+            retry_at: None,
+        }
+    }
+
+    fn unreadable(position: Position, url: String, failure: Failure) -> GetOutcome {
+        GetOutcome {
+            position,
+            url,
+            final_url: None,
+            verdict: GetVerdict::Failed,
+            failure: Some(failure),
+            status: None,
+            bytes: 0,
+            path: None,
+            content_type: None,
+            unframed: false,
+            attempts: 0,
+            elapsed: Duration::ZERO,
+            retry_at: None,
+        }
+    }
+}
+
+impl Job for GetJob {
+    type Item = GetItem;
+    type Origin = Origin;
+    type End = Attempted;
+    type Saved = Option<std::path::PathBuf>;
+    type Outcome = GetOutcome;
+
+    fn read(&mut self, position: Position, line: Line) -> Read<GetItem, Origin, GetOutcome> {
+        let text = match line {
+            Line::Skipped => return Read::Nothing,
+            Line::Unreadable { shown, reason } => {
+                let failure = Failure::new(FailureKind::BadInput, reason);
+                return Read::Outcome(Self::unreadable(position, shown, failure));
+            }
+            Line::Asked(text) => text,
+        };
+        match Target::parse(&text) {
+            Err((failure, shown)) => Read::Outcome(Self::unreadable(position, shown, failure)),
+            Ok(target) => {
+                let origin = target.origin.clone();
+                let weight = target.weight() + ITEM;
+                let item = GetItem { position, target: Rc::new(target), progress: None };
+                Read::Item { item, origin, weight }
+            }
+        }
+    }
+
+    fn start(&mut self, start: Start, item: &mut GetItem) {
+        let progress = item.progress.get_or_insert_with(|| {
+            let started = Instant::now();
+            Box::new(Progress { started, attempts: 0, hop: None, last: None })
+        });
+        if start.attempt != progress.attempts {
+            // Another try begins at the item's own URL: where that leads may have changed.
+            progress.attempts = start.attempt;
+            progress.hop = None;
+        }
+        let attempt = Attempt {
+            ticket: start.ticket,
+            position: item.position,
+            target: Rc::clone(&item.target),
+            hop: progress.hop.clone(),
+            template: self.template.clone(),
+            deadline: start.deadline,
+        };
+        let fetcher = Rc::clone(&self.fetcher);
+        self.attempts.spawn_local(async move {
+            let ticket = attempt.ticket;
+            (ticket, attempt.run(fetcher).await)
+        });
+    }
+
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event<Attempted, Self::Saved>> {
+        match self.attempts.poll_join_next(cx) {
+            Poll::Ready(Some(Ok((ticket, attempted)))) => {
+                return Poll::Ready(Event::Ended(ticket, attempted));
+            }
+            Poll::Ready(Some(Err(error))) if error.is_panic() => {
+                std::panic::resume_unwind(error.into_panic())
+            }
+            // Attempts are aborted only with the run.
+            Poll::Ready(Some(Err(_)) | None) | Poll::Pending => {}
+        }
+        match self.completions.poll_recv(cx) {
+            Poll::Ready(Some((ticket, Ok(path)))) => Poll::Ready(Event::Saved(ticket, path)),
+            Poll::Ready(Some((_, Err(error)))) => Poll::Ready(Event::Fatal(error)),
+            // The writers end only with the run, or by a fault of ours.
+            Poll::Ready(None) => Poll::Ready(Event::Fatal(Error::Stopped)),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn ended(&mut self, item: &mut GetItem, end: Attempted) -> (Ended<Origin>, Duration) {
+        let earned = end.earned;
+        let Some(progress) = item.progress.as_deref_mut() else { return (Ended::Done, earned) };
+        let ended = match &end.end {
+            End::Received { .. } | End::NotFound | End::Failed(_, None) => Ended::Done,
+            End::Failed(_, Some(retry)) => Ended::Failed(*retry),
+            End::Moved(hop) => {
+                progress.hop = Some(Rc::clone(hop));
+                Ended::Moved(hop.origin.clone())
+            }
+        };
+        progress.last = Some(end);
+        (ended, earned)
+    }
+
+    fn conclude(&mut self, item: &mut GetItem, conclusion: Conclusion) -> Option<GetOutcome> {
+        let progress = item.progress.as_deref()?;
+        let last = progress.last.as_ref().map(|last| &last.end);
+        let failure = match last {
+            Some(End::Failed(failure, _)) => Some(failure.clone()),
+            _ => None,
+        };
+        let outcome = match (conclusion, last) {
+            (Conclusion::LastAttempt, Some(End::Received { .. })) => return None,
+            (Conclusion::LastAttempt, Some(End::NotFound)) => {
+                self.outcome(item, GetVerdict::NotFound, None)
+            }
+            (Conclusion::LastAttempt, _) => self.outcome(item, GetVerdict::Failed, failure),
+            (Conclusion::Deferred(asked), _) => {
+                let failure = failure.map(|failure| {
+                    let reason = format!("{}; it asks to wait {}", failure.reason, seconds(asked));
+                    Failure::new(failure.kind, reason)
+                });
+                let mut outcome = self.outcome(item, GetVerdict::Deferred, failure);
+                outcome.retry_at = SystemTime::now().checked_add(asked);
+                outcome
+            }
+            (Conclusion::Overdue, _) => {
+                let allowed = seconds(self.fetcher.patience.deadline);
+                let before = failure.map(|failure| format!("; the last try: {}", failure.reason));
+                let before = before.unwrap_or_default();
+                let reason = format!("not done within {allowed}, while it waited{before}");
+                let failure = Failure::new(FailureKind::Deadline, reason);
+                self.outcome(item, GetVerdict::Failed, Some(failure))
+            }
+        };
+        Some(outcome)
+    }
+
+    fn saved(&mut self, item: &mut GetItem, path: Self::Saved) -> GetOutcome {
+        let mut outcome = self.outcome(item, GetVerdict::Ok, None);
+        outcome.path = path;
+        let last = item.progress.as_mut().and_then(|progress| progress.last.take());
+        if let Some(End::Received { content_type, unframed }) = last.map(|last| last.end) {
+            outcome.content_type = content_type;
+            outcome.unframed = unframed;
+        }
+        outcome
+    }
+
+    fn tally(outcome: &GetOutcome) -> Tallied<'_> {
+        let class = match outcome.verdict {
+            GetVerdict::Ok => Class::Ok,
+            GetVerdict::NotFound => Class::NotFound,
+            GetVerdict::Failed => Class::Failed,
+            GetVerdict::Deferred => Class::Deferred,
+        };
+        let kind = outcome.failure.as_ref().map(|failure| failure.kind);
+        let url = outcome.final_url.as_deref().unwrap_or(&outcome.url);
+        let origin = (kind != Some(FailureKind::BadInput)).then(|| origin_of(url));
+        Tallied { class, kind, status: outcome.status, origin }
+    }
+
+    fn weight(outcome: &GetOutcome) -> usize {
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        size_of::<GetOutcome>()
+            + outcome.url.len()
+            + text(&outcome.final_url)
+            + text(&outcome.content_type)
+            + outcome.path.as_ref().map_or(0, |path| path.as_os_str().len())
+            + outcome.failure.as_ref().map_or(0, |failure| failure.reason.len())
+    }
+}
+
+/// Scheme, host and port of a URL, as text.
+fn origin_of(url: &str) -> &str {
+    let host = url.find("//").map_or(0, |at| at + 2);
+    let end = url[host..].find(['/', '?', '#']).map_or(url.len(), |at| host + at);
+    &url[..end]
+}

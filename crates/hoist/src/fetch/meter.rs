@@ -1,0 +1,135 @@
+use std::cell::Cell;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::plan::defaults;
+
+/// What a connection has carried. hyper can't say whether a byte of an answer was seen, nor which
+/// error the connection had; the free retry and the stall limit need to know.
+#[derive(Debug)]
+pub(super) struct Meter {
+    received: Cell<u64>,
+    last_received: Cell<Instant>,
+    error: Cell<Option<io::ErrorKind>>,
+    /// Interim answers to the current request. Counted in a callback that must be `Send`.
+    interim: Arc<AtomicU32>,
+}
+
+impl Meter {
+    pub(super) fn new() -> Self {
+        Self {
+            received: Cell::new(0),
+            last_received: Cell::new(Instant::now()),
+            error: Cell::new(None),
+            interim: Arc::default(),
+        }
+    }
+
+    /// Bytes received since the connection was made, heads included, TLS not.
+    pub(super) fn received(&self) -> u64 {
+        self.received.get()
+    }
+
+    /// When the last byte was received.
+    pub(super) fn last_received(&self) -> Instant {
+        self.last_received.get()
+    }
+
+    /// The error that the connection had.
+    pub(super) fn error(&self) -> Option<io::ErrorKind> {
+        self.error.get()
+    }
+
+    /// The count of interim answers, set to zero for a new request.
+    pub(super) fn fresh_interim(&self) -> Arc<AtomicU32> {
+        self.interim.store(0, Ordering::Relaxed);
+        Arc::clone(&self.interim)
+    }
+
+    /// Whether the server sent more interim answers than it may.
+    pub(super) fn too_many_interim(&self) -> bool {
+        self.interim.load(Ordering::Relaxed) > defaults::MAX_INTERIM
+    }
+
+    fn note<T>(&self, result: io::Result<T>) -> io::Result<T> {
+        if let Err(error) = &result {
+            self.error.set(Some(error.kind()));
+        }
+        result
+    }
+}
+
+/// A connection with its meter.
+#[derive(Debug)]
+pub(super) struct Metered<T> {
+    inner: T,
+    meter: Rc<Meter>,
+}
+
+impl<T> Metered<T> {
+    pub(super) fn new(inner: T, meter: Rc<Meter>) -> Self {
+        Self { inner, meter }
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Metered<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        // Else a server could hold a connection with interim answers until the deadline.
+        if self.meter.too_many_interim() {
+            return Poll::Ready(Err(io::Error::other("too many interim answers")));
+        }
+        let before = buffer.filled().len();
+        let result = ready!(Pin::new(&mut self.inner).poll_read(cx, buffer));
+        let meter = &self.meter;
+        meter.note(result)?;
+        let n = (buffer.filled().len() - before) as u64;
+        if n > 0 {
+            meter.received.set(meter.received.get() + n);
+            meter.last_received.set(Instant::now());
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Metered<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let result = ready!(Pin::new(&mut self.inner).poll_write(cx, bytes));
+        Poll::Ready(self.meter.note(result))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let result = ready!(Pin::new(&mut self.inner).poll_write_vectored(cx, bytes));
+        Poll::Ready(self.meter.note(result))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+}

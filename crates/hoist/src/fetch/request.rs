@@ -1,0 +1,114 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use bytes::Bytes;
+use http::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_LENGTH, COOKIE, HOST, HeaderName, HeaderValue,
+    PROXY_AUTHORIZATION, TRANSFER_ENCODING, USER_AGENT,
+};
+use http::{HeaderMap, Request, Uri};
+use http_body_util::Empty;
+use url::{Position, Url};
+
+use crate::item::Origin;
+use crate::outcome::{Failure, FailureKind};
+use crate::plan::RequestPlan;
+
+/// Fields that hold secrets of an origin and are told to no other (RFC 9110 §15.4).
+const SECRET: [HeaderName; 3] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
+
+/// The fields that go with every request of a run.
+#[derive(Debug)]
+pub(super) struct Fields {
+    /// To the item's own origin.
+    own: HeaderMap,
+    /// To where it redirects.
+    foreign: HeaderMap,
+}
+
+impl Fields {
+    pub(super) fn new(plan: &RequestPlan) -> Self {
+        let mut own = plan.headers.clone();
+        // A request of ours has no body: these could only make it ambiguous.
+        own.remove(CONTENT_LENGTH);
+        own.remove(TRANSFER_ENCODING);
+        if !own.contains_key(USER_AGENT) {
+            own.insert(USER_AGENT, plan.user_agent.clone());
+        }
+        if !own.contains_key(ACCEPT) {
+            own.insert(ACCEPT, HeaderValue::from_static("*/*"));
+        }
+        let mut foreign = own.clone();
+        for name in SECRET.iter().chain([&HOST]) {
+            foreign.remove(name);
+        }
+        Self { own, foreign }
+    }
+
+    /// A GET. `own` says whether it goes to the item's own origin; only there `authorization`
+    /// goes too. `interim` counts the interim answers to it.
+    pub(super) fn get(
+        &self,
+        url: &Url,
+        origin: &Origin,
+        own: bool,
+        authorization: Option<&HeaderValue>,
+        interim: Arc<AtomicU32>,
+    ) -> Result<Request<Empty<Bytes>>, Failure> {
+        let unfit = |error: http::Error| {
+            let reason = format!("the URL can't be put into a request: {error}");
+            Failure::new(FailureKind::BadInput, reason)
+        };
+        let target = &url[Position::BeforePath..Position::AfterQuery];
+        let target = Uri::try_from(target).map_err(|error| unfit(error.into()))?;
+        let mut request = Request::new(Empty::new());
+        *request.uri_mut() = target;
+        let fields = request.headers_mut();
+        *fields = if own { self.own.clone() } else { self.foreign.clone() };
+        if !fields.contains_key(HOST) {
+            let host = HeaderValue::try_from(origin.authority());
+            fields.insert(HOST, host.map_err(|error| unfit(error.into()))?);
+        }
+        if let Some(authorization) = authorization.filter(|_| own)
+            && !fields.contains_key(AUTHORIZATION)
+        {
+            fields.insert(AUTHORIZATION, authorization.clone());
+        }
+        hyper::ext::on_informational(&mut request, move |_| {
+            interim.fetch_add(1, Ordering::Relaxed);
+        });
+        Ok(request)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(own: bool) -> HeaderMap {
+        let mut plan = RequestPlan::default();
+        for (name, value) in [("authorization", "Bearer x"), ("cookie", "a=b"), ("x-own", "1")] {
+            plan.headers.insert(name, HeaderValue::from_static(value));
+        }
+        plan.headers.insert("content-length", HeaderValue::from_static("5"));
+        let url = Url::parse("http://a.example:8000/x?y#z").unwrap();
+        let origin = Origin::of(&url).unwrap();
+        let request = Fields::new(&plan).get(&url, &origin, own, None, Arc::default()).unwrap();
+        assert_eq!(request.uri(), "/x?y");
+        request.headers().clone()
+    }
+
+    #[test]
+    fn secrets_stay_with_their_origin() {
+        let own = request(true);
+        let foreign = request(false);
+        assert_eq!(own["authorization"], "Bearer x");
+        for name in ["authorization", "cookie"] {
+            assert!(own.contains_key(name) && !foreign.contains_key(name), "{name}");
+        }
+        assert_eq!(foreign["x-own"], "1");
+        assert_eq!(foreign["host"], "a.example:8000");
+        assert!(foreign["user-agent"].to_str().unwrap().starts_with("hoist/"));
+        assert!(!own.contains_key("content-length"));
+    }
+}

@@ -1,0 +1,250 @@
+use std::path::PathBuf;
+
+use url::Url;
+
+use super::Position;
+use super::template::{NameParts, NameTemplate};
+
+/// The name of a file below the root of a directory sink: parts that are safe as names of files
+/// and folders. It can't leave its root.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct FileName {
+    parts: Vec<String>,
+}
+
+/// Bytes of a part, at most; what is longer is cut and told apart by a hash. It leaves room for
+/// `~POSITION` below the 255 of most file systems.
+const MAX_PART: usize = 200;
+/// Bytes of a name, at most: a path of the system may have 4,096 with its root.
+const MAX_NAME: usize = 1024;
+
+impl FileName {
+    /// The name that a URL gives: the host (with `_PORT` when it is not the default), the path,
+    /// percent-decoded where that is safe, `index.html` for a trailing slash, the query after `@`.
+    pub(crate) fn from_url(url: &Url) -> Self {
+        let mut host = url.host_str().unwrap_or_default().to_owned();
+        if let Some(port) = url.port() {
+            host.push('_');
+            host.push_str(&port.to_string());
+        }
+        let mut raw = vec![host];
+        raw.extend(url.path().split('/').skip(1).map(decode));
+        let last = raw.len() - 1;
+        if last == 0 || raw[last].is_empty() {
+            raw[last.max(1)..].fill("index.html".to_owned());
+            if last == 0 {
+                raw.push("index.html".to_owned());
+            }
+        }
+        if let (Some(query), Some(file)) = (url.query(), raw.last_mut()) {
+            file.push('@');
+            file.push_str(&decode(query));
+        }
+        Self::from_raw(raw.iter().map(String::as_str))
+    }
+
+    /// The name that the user gives, as a path below the root.
+    pub(crate) fn from_text(text: &str) -> Self {
+        Self::from_raw(text.split('/'))
+    }
+
+    /// The name that a template gives.
+    pub(crate) fn from_template(template: &NameTemplate, position: Position, url: &Url) -> Self {
+        let file = url.path().rsplit('/').next().map(decode).unwrap_or_default();
+        // A slash that was encoded makes no folder.
+        let file = if file.is_empty() { "index.html".to_owned() } else { file.replace('/', "%2F") };
+        let (basename, ext) = match file.rfind('.') {
+            Some(at) if at > 0 => file.split_at(at),
+            _ => (file.as_str(), ""),
+        };
+        let host = url.host_str().unwrap_or_default();
+        let parts = NameParts { index: position.0, host, basename, ext };
+        Self::from_text(&template.fill(parts))
+    }
+
+    fn from_raw<'a>(raw: impl Iterator<Item = &'a str>) -> Self {
+        let mut parts: Vec<String> = raw.filter(|part| !part.is_empty()).map(safe).collect();
+        match parts.first_mut() {
+            None => parts.push("index.html".to_owned()),
+            // The sink's own folder is not to be written into.
+            Some(first) if first.eq_ignore_ascii_case(".hoist") => {
+                first.replace_range(..1, "%2E");
+            }
+            Some(_) => {}
+        }
+        let length: usize = parts.iter().map(|part| part.len() + 1).sum();
+        if length > MAX_NAME {
+            let whole = parts.join("/");
+            let last = parts.pop().unwrap_or_default();
+            let mut kept = last.len() + 20;
+            parts.retain(|part| {
+                kept += part.len() + 1;
+                kept <= MAX_NAME
+            });
+            parts.push(format!("~{:016x}", hash(&whole)));
+            parts.push(last);
+        }
+        Self { parts }
+    }
+
+    /// At least one.
+    pub(crate) fn into_parts(self) -> Vec<String> {
+        self.parts
+    }
+
+    pub(crate) fn to_path(&self) -> PathBuf {
+        self.parts.iter().collect()
+    }
+}
+
+/// Decodes what is text; the rest stays as it is.
+fn decode(raw: &str) -> String {
+    match percent_encoding::percent_decode_str(raw).decode_utf8() {
+        // A slash or NUL that was encoded is no separator or end: `safe` encodes it again.
+        Ok(text) => text.into_owned(),
+        Err(_) => raw.to_owned(),
+    }
+}
+
+/// A part that every common file system takes: reserved and control characters, dot segments and
+/// the names of devices escaped as `%XX`, cut to `MAX_PART`.
+fn safe(raw: &str) -> String {
+    let mut part = String::with_capacity(raw.len());
+    for c in raw.chars() {
+        match c {
+            '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|' => escape(&mut part, c),
+            c if c.is_control() => escape(&mut part, c),
+            c => part.push(c),
+        }
+    }
+    if part.bytes().all(|byte| byte == b'.') && part.len() <= 2 {
+        part = part.replace('.', "%2E");
+    }
+    if let Some(last @ (' ' | '.')) = part.chars().last() {
+        part.pop();
+        escape(&mut part, last);
+    }
+    let stem = part.split('.').next().unwrap_or_default();
+    if is_device(stem) {
+        let first = part.remove(0);
+        let mut escaped = String::new();
+        escape(&mut escaped, first);
+        part.insert_str(0, &escaped);
+    }
+    if part.len() > MAX_PART {
+        let mark = format!("~{:016x}", hash(&part));
+        let ext = part.rfind('.').filter(|at| part.len() - at <= 10).unwrap_or(part.len());
+        let ext = part.split_off(ext);
+        let mut end = MAX_PART - mark.len() - ext.len();
+        while !part.is_char_boundary(end) {
+            end -= 1;
+        }
+        part.truncate(end);
+        part.push_str(&mark);
+        part.push_str(&ext);
+    }
+    part
+}
+
+fn escape(part: &mut String, c: char) {
+    let mut utf8 = [0; 4];
+    for byte in c.encode_utf8(&mut utf8).bytes() {
+        part.push_str(&format!("%{byte:02X}"));
+    }
+}
+
+/// Names that Windows keeps for devices, with any ending.
+fn is_device(stem: &str) -> bool {
+    let upper = stem.to_ascii_uppercase();
+    match upper.as_str() {
+        "CON" | "PRN" | "AUX" | "NUL" => true,
+        other => {
+            let number = other.strip_prefix("COM").or_else(|| other.strip_prefix("LPT"));
+            number.is_some_and(|n| n.len() == 1 && n.as_bytes()[0].is_ascii_digit())
+        }
+    }
+}
+
+/// FNV-1a, 64 bits: names must stay the same from one version to the next.
+fn hash(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn name(url: &str) -> String {
+        FileName::from_url(&Url::parse(url).unwrap()).to_path().to_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn urls_give_readable_names() {
+        for (url, expected) in [
+            ("http://a.example/x/y.gif", "a.example/x/y.gif"),
+            ("http://a.example", "a.example/index.html"),
+            ("http://a.example:8000/x/", "a.example_8000/x/index.html"),
+            ("https://a.example:443/x", "a.example/x"),
+            ("http://a.example/a%20b/%C3%A9.txt", "a.example/a b/é.txt"),
+            ("http://a.example/x?q=1&r=2", "a.example/x@q=1&r=2"),
+            ("http://a.example/?q=a/b", "a.example/index.html@q=a%2Fb"),
+            ("http://a.example/a%2Fb", "a.example/a%2Fb"),
+            ("http://a.example/%FF", "a.example/%FF"),
+            ("http://a.example//x", "a.example/x"),
+            ("http://[::1]:8000/x", "[%3A%3A1]_8000/x"),
+            ("http://a.example/con.txt", "a.example/%63on.txt"),
+            ("http://a.example/com9", "a.example/%63om9"),
+            ("http://a.example/x.", "a.example/x%2E"),
+        ] {
+            assert_eq!(name(url), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn names_of_users_stay_below_the_root() {
+        for (text, expected) in [
+            ("../../etc/passwd", "%2E%2E/%2E%2E/etc/passwd"),
+            ("/etc/passwd", "etc/passwd"),
+            ("a/./b", "a/%2E/b"),
+            (".hoist/ledger", "%2Ehoist/ledger"),
+            ("", "index.html"),
+            ("a\0b\n", "a%00b%0A"),
+        ] {
+            assert_eq!(FileName::from_text(text).to_path().to_str(), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn long_parts_are_cut_and_told_apart() {
+        let a = name(&format!("http://a.example/{}1.jpeg", "x".repeat(500)));
+        let b = name(&format!("http://a.example/{}2.jpeg", "x".repeat(500)));
+        assert_ne!(a, b);
+        assert!(a.len() < 220 && a.ends_with(".jpeg"), "{a}");
+        let deep = name(&format!("http://a.example/{}", "d/".repeat(20_000)));
+        assert!(deep.len() <= 1100 && deep.starts_with("a.example/d/"), "{}", deep.len());
+    }
+
+    #[test]
+    fn templates_are_filled_from_the_url() {
+        let template: NameTemplate = "{host}/{index}-{basename}{ext}".parse().unwrap();
+        let url = Url::parse("http://a.example/x/flag.tar.gz?x=1").unwrap();
+        let name = FileName::from_template(&template, Position(3), &url);
+        assert_eq!(name.to_path().to_str(), Some("a.example/3-flag.tar.gz"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_leaves_the_root(text in "(\\.\\.|[./\\\\~%\\x00-\\x20]|con|a){0,30}") {
+            let parts = FileName::from_text(&text).into_parts();
+            prop_assert!(!parts.is_empty());
+            for part in parts {
+                prop_assert!(!part.is_empty() && part != "." && part != ".." && part.len() <= 200);
+                prop_assert!(!part.contains(['/', '\0']));
+            }
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! One thing asked: a name to probe or a URL to get, at its position in the list.
+
+mod domain_name;
+mod file_name;
+mod origin;
+mod position;
+mod target;
+mod template;
+
+pub(crate) use domain_name::{DomainName, WireName};
+pub(crate) use file_name::FileName;
+pub(crate) use origin::Origin;
+pub use position::Position;
+pub(crate) use target::Target;
+pub use template::{BadTemplate, NameTemplate};

@@ -1,0 +1,80 @@
+use std::fmt;
+use std::sync::Arc;
+
+use url::{Host, Url};
+
+/// Whom a run must be polite to: scheme, host and port (RFC 6454 §4).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Origin {
+    pub(crate) secure: bool,
+    /// In lower case; IPv6 addresses in brackets.
+    pub(crate) host: Arc<str>,
+    pub(crate) port: u16,
+}
+
+impl Origin {
+    /// The origin of an http or https URL. `None` for any other.
+    pub(crate) fn of(url: &Url) -> Option<Self> {
+        let secure = match url.scheme() {
+            "https" => true,
+            "http" => false,
+            _ => return None,
+        };
+        Some(Self { secure, host: url.host_str()?.into(), port: url.port_or_known_default()? })
+    }
+
+    /// Whom to connect to.
+    pub(crate) fn host(&self) -> Host<&str> {
+        if let Some(v6) = self.host.strip_prefix('[').and_then(|host| host.strip_suffix(']'))
+            && let Ok(address) = v6.parse()
+        {
+            return Host::Ipv6(address);
+        }
+        match self.host.parse() {
+            Ok(address) => Host::Ipv4(address),
+            Err(_) => Host::Domain(&self.host),
+        }
+    }
+
+    /// What the Host field holds (RFC 9110 §7.2): the port only where it is not the default.
+    pub(crate) fn authority(&self) -> String {
+        let default = if self.secure { 443 } else { 80 };
+        if self.port == default {
+            self.host.to_string()
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.secure { "https" } else { "http" };
+        write!(f, "{scheme}://{}", self.authority())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn origin(url: &str) -> Option<Origin> {
+        Origin::of(&Url::parse(url).unwrap())
+    }
+
+    #[test]
+    fn the_default_port_is_not_told() {
+        assert_eq!(origin("http://A.example:80/x").unwrap().to_string(), "http://a.example");
+        assert_eq!(origin("https://a.example:80/").unwrap().to_string(), "https://a.example:80");
+        assert_eq!(origin("http://a.example/"), origin("http://u:p@a.EXAMPLE:80/y"));
+        assert_eq!(origin("ftp://a.example/"), None);
+    }
+
+    #[test]
+    fn addresses_are_told_from_names() {
+        let host = |url| origin(url).unwrap();
+        assert!(matches!(host("http://[::1]:8/").host(), Host::Ipv6(_)));
+        assert!(matches!(host("http://127.1/").host(), Host::Ipv4(_)));
+        assert!(matches!(host("http://localhost/").host(), Host::Domain("localhost")));
+    }
+}

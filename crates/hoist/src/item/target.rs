@@ -1,0 +1,185 @@
+use base64::prelude::{BASE64_STANDARD, Engine};
+use http::HeaderValue;
+use serde::Deserialize;
+use url::Url;
+
+use super::Origin;
+use crate::outcome::{Failure, FailureKind};
+
+/// A URL to get, as a line of the list asks for it.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    /// Without user and password.
+    pub(crate) url: Url,
+    pub(crate) origin: Origin,
+    /// What outcomes call it: the URL as it was given, less any user and password.
+    pub(crate) shown: Option<Box<str>>,
+    /// The name that the line gives.
+    pub(crate) name: Option<Box<str>>,
+    /// Basic authorization from `user:password@` (RFC 7617), for this origin alone.
+    pub(crate) authorization: Option<HeaderValue>,
+}
+
+/// A line in JSON. Other fields are the user's own.
+#[derive(Deserialize)]
+struct JsonLine {
+    url: String,
+    name: Option<String>,
+}
+
+impl Target {
+    /// Reads `URL`, `URL<TAB>name` or `{"url": ..., "name": ...}`. On failure also what the
+    /// outcome calls the item.
+    pub(crate) fn parse(line: &str) -> Result<Self, (Failure, String)> {
+        let (text, name) = if line.starts_with('{') {
+            let parsed: JsonLine = serde_json::from_str(line).map_err(|error| {
+                let reason = format!(
+                    "no JSON object with \"url\" and \"name\" ({error}); a plain line is a URL"
+                );
+                (Failure::new(FailureKind::BadInput, reason), shorten(line))
+            })?;
+            (parsed.url, parsed.name)
+        } else {
+            match line.split_once('\t') {
+                Some((url, name)) => (url.trim_ascii().to_owned(), Some(name.to_owned())),
+                None => (line.to_owned(), None),
+            }
+        };
+        let name =
+            name.map(|name| name.trim_ascii().into()).filter(|name: &Box<str>| !name.is_empty());
+        Self::from_url(&text, name)
+    }
+
+    fn from_url(text: &str, name: Option<Box<str>>) -> Result<Self, (Failure, String)> {
+        let bad = |reason: String| {
+            (Failure::new(FailureKind::BadInput, reason), without_credentials(text))
+        };
+        let mut url = Url::parse(text).map_err(|error| {
+            bad(match error {
+                url::ParseError::RelativeUrlWithoutBase => {
+                    format!(
+                        "no scheme; did you mean http://{}",
+                        shorten(&without_credentials(text))
+                    )
+                }
+                other => format!("not a URL: {other}"),
+            })
+        })?;
+        let Some(origin) = Origin::of(&url) else {
+            return Err(bad(match url.scheme() {
+                // What looks like a scheme may be a host: localhost:8000/x.
+                scheme if !text.contains("://") && !scheme.contains('+') => {
+                    format!("{scheme}: is no scheme that hoist gets; did you forget http://")
+                }
+                scheme => format!("{scheme}: URLs can't be got; http: and https: can"),
+            }));
+        };
+        if origin.port == 0 {
+            return Err(bad("port 0 can't be connected to".to_owned()));
+        }
+        let authorization = authorization(&url);
+        if authorization.is_some() || url.password().is_some() || !url.username().is_empty() {
+            // These can't fail for http URLs, which have a host.
+            let _ = url.set_username("");
+            let _ = url.set_password(None);
+        }
+        url.set_fragment(None);
+        let given = without_credentials(text);
+        let shown = (given != url.as_str()).then(|| given.into_boxed_str());
+        Ok(Self { url, origin, shown, name, authorization })
+    }
+
+    /// What outcomes call it.
+    pub(crate) fn shown(&self) -> &str {
+        self.shown.as_deref().unwrap_or(self.url.as_str())
+    }
+
+    /// Bytes that it takes in memory, about.
+    pub(crate) fn weight(&self) -> usize {
+        let own = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
+        self.url.as_str().len() + own(&self.shown) + own(&self.name)
+    }
+}
+
+fn authorization(url: &Url) -> Option<HeaderValue> {
+    if url.username().is_empty() && url.password().is_none() {
+        return None;
+    }
+    let decode = |raw| percent_encoding::percent_decode_str(raw).collect::<Vec<u8>>();
+    let mut pair = decode(url.username());
+    pair.push(b':');
+    pair.extend(decode(url.password().unwrap_or_default()));
+    let mut value =
+        HeaderValue::try_from(format!("Basic {}", BASE64_STANDARD.encode(pair))).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+/// The text less `user:password@`, for a text that may be no URL at all.
+fn without_credentials(text: &str) -> String {
+    let start = text.find("//").map_or(0, |at| at + 2);
+    let end = text[start..].find(['/', '?', '#', '\\']).map_or(text.len(), |at| start + at);
+    match text[start..end].rfind('@') {
+        Some(at) => format!("{}{}", &text[..start], &text[start + at + 1..]),
+        None => text.to_owned(),
+    }
+}
+
+/// The beginning of a text, for people.
+fn shorten(text: &str) -> String {
+    match text.char_indices().nth(200) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(line: &str) -> Target {
+        Target::parse(line).unwrap()
+    }
+
+    fn reason(line: &str) -> String {
+        let (failure, _) = Target::parse(line).unwrap_err();
+        assert_eq!(failure.kind, FailureKind::BadInput);
+        failure.reason
+    }
+
+    #[test]
+    fn a_line_may_name_its_file() {
+        assert_eq!(target("http://a.example/x").name, None);
+        let tabbed = target("http://a.example/x\tone.gif");
+        assert_eq!(
+            (tabbed.url.as_str(), tabbed.name.as_deref()),
+            ("http://a.example/x", Some("one.gif"))
+        );
+        let json = target(r#"{"url": "http://a.example/x", "name": "two", "label": 7}"#);
+        assert_eq!((json.shown(), json.name.as_deref()), ("http://a.example/x", Some("two")));
+    }
+
+    #[test]
+    fn credentials_become_a_header_and_are_never_shown() {
+        let target = target("HTTP://user:p%40ss@a.example/x#part");
+        assert_eq!(target.url.as_str(), "http://a.example/x");
+        assert_eq!(target.shown(), "HTTP://a.example/x#part");
+        assert_eq!(target.authorization.clone().unwrap(), "Basic dXNlcjpwQHNz");
+        assert!(!format!("{target:?}").contains("p@ss"));
+        for bad in ["http://user:secret@/x", "ftp://user:secret@a/x", "user:secret@a.example/x"] {
+            let (failure, shown) = Target::parse(bad).unwrap_err();
+            assert!(!failure.reason.contains("secret"), "{failure}");
+            assert!(!shown.contains("secret"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn bad_lines_say_what_to_do() {
+        assert!(reason("a.example/x").contains("did you mean http://a.example/x"));
+        assert!(reason("localhost:8000/x").contains("http://"));
+        assert!(reason("ftp://a.example/x").contains("https:"));
+        assert!(reason("http://[::1/").contains("not a URL"));
+        assert!(reason("http://a.example:0/").contains("port 0"));
+        assert!(reason("{\"name\": 1}").contains("url"));
+    }
+}

@@ -1,0 +1,168 @@
+//! The only place that reads the errors of other crates: each becomes a failure kind once, where
+//! it arises, with a reason for people.
+
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::{Failure, FailureKind};
+
+/// A TCP connection could not be made.
+pub(crate) fn connect(address: SocketAddr, error: &std::io::Error) -> Failure {
+    match error.kind() {
+        ErrorKind::ConnectionRefused => Failure::new(
+            FailureKind::ConnectRefused,
+            format!("{address} refused the connection: nothing listens there"),
+        ),
+        ErrorKind::TimedOut => {
+            Failure::new(FailureKind::ConnectTimeout, format!("{address} did not answer"))
+        }
+        ErrorKind::ConnectionReset => Failure::new(
+            FailureKind::Reset,
+            format!("{address} reset the connection as it was made"),
+        ),
+        _ => Failure::new(
+            FailureKind::ConnectFailed,
+            format!("no connection to {address}: {}", plain(error)),
+        ),
+    }
+}
+
+/// The connection, with its name and its handshake, took too long.
+pub(crate) fn connect_timeout(origin: &str, stage: &str, allowed: Duration) -> Failure {
+    Failure::new(
+        FailureKind::ConnectTimeout,
+        format!("{origin}: {stage} took longer than {}", seconds(allowed)),
+    )
+}
+
+/// The TLS handshake failed.
+pub(crate) fn tls(host: &str, error: &std::io::Error) -> Failure {
+    let by_rustls = error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>());
+    match error.kind() {
+        ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof | ErrorKind::BrokenPipe
+            if !by_rustls =>
+        {
+            let reason = format!("{host} closed the connection in the TLS handshake");
+            Failure::new(FailureKind::Reset, reason)
+        }
+        _ => Failure::new(FailureKind::Tls, format!("TLS with {host}: {error}")),
+    }
+}
+
+/// What was seen of an answer when it failed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Seen {
+    /// No byte of it.
+    Nothing,
+    /// Some of its head.
+    PartOfHead,
+    /// Its head and some of its body.
+    Body {
+        /// Bytes of the body so far.
+        received: u64,
+        /// Bytes promised, where they were.
+        promised: Option<u64>,
+    },
+}
+
+/// An exchange over HTTP failed. `io` is the error of the connection below, where it had one.
+pub(crate) fn http(error: &hyper::Error, io: Option<ErrorKind>, seen: Seen) -> Failure {
+    let how = match io {
+        Some(ErrorKind::ConnectionReset) => "the server reset the connection",
+        Some(ErrorKind::UnexpectedEof) => "the server ended TLS without saying so",
+        Some(_) => "the connection broke",
+        None => "the server closed the connection",
+    };
+    match seen {
+        Seen::Body { received, promised } => {
+            if io.is_none() && error.is_parse() {
+                return malformed(error);
+            }
+            if io.is_none() && !error.is_incomplete_message() && !is_eof(error) {
+                return malformed(error);
+            }
+            let promised = promised.map_or_else(
+                || "and the end had not come".to_owned(),
+                |promised| format!("of {promised}"),
+            );
+            let reason = format!("{how} after {received} bytes of the body {promised}");
+            Failure::new(FailureKind::Truncated, reason)
+        }
+        _ if io.is_none() && error.is_parse() => malformed(error),
+        Seen::PartOfHead => {
+            let reason = format!("{how} in the middle of the answer's head");
+            Failure::new(FailureKind::Reset, reason)
+        }
+        Seen::Nothing => Failure::new(FailureKind::Reset, format!("{how} before any answer")),
+    }
+}
+
+fn malformed(error: &hyper::Error) -> Failure {
+    let detail = std::error::Error::source(error).map(|source| format!(" ({source})"));
+    let detail = detail.unwrap_or_default();
+    Failure::new(FailureKind::Malformed, format!("the answer is not HTTP: {error}{detail}"))
+}
+
+/// Whether a chunked body ended before its last chunk.
+fn is_eof(error: &hyper::Error) -> bool {
+    std::error::Error::source(error)
+        .and_then(|source| source.downcast_ref::<std::io::Error>())
+        .is_some_and(|source| source.kind() == ErrorKind::UnexpectedEof)
+}
+
+/// The system's words without "(os error N)".
+fn plain(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    match text.find(" (os error") {
+        Some(at) => text[..at].to_lowercase(),
+        None => text,
+    }
+}
+
+/// A duration for people: `3.1 s`.
+pub(crate) fn seconds(duration: Duration) -> String {
+    let seconds = (duration.as_secs_f64() * 1000.0).round() / 1000.0;
+    format!("{seconds} s")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn connections_that_fail_say_how() {
+        let address: SocketAddr = "127.0.0.1:9".parse().unwrap();
+        for (error, kind) in [
+            (ErrorKind::ConnectionRefused, FailureKind::ConnectRefused),
+            (ErrorKind::TimedOut, FailureKind::ConnectTimeout),
+            (ErrorKind::ConnectionReset, FailureKind::Reset),
+            (ErrorKind::NetworkUnreachable, FailureKind::ConnectFailed),
+        ] {
+            let failure = connect(address, &io::Error::from(error));
+            assert_eq!(failure.kind, kind);
+            assert!(failure.reason.contains("127.0.0.1:9"), "{failure}");
+        }
+        let unreachable = io::Error::from_raw_os_error(101);
+        let failure = connect(address, &unreachable);
+        assert_eq!(failure.reason, "no connection to 127.0.0.1:9: network is unreachable");
+    }
+
+    #[test]
+    fn a_closed_handshake_is_no_bad_certificate() {
+        let closed = tls("a.example", &ErrorKind::UnexpectedEof.into());
+        assert_eq!(closed.kind, FailureKind::Reset);
+        let refused = rustls::Error::InvalidCertificate(rustls::CertificateError::Expired);
+        let bad = tls("a.example", &io::Error::new(ErrorKind::InvalidData, refused));
+        assert_eq!(bad.kind, FailureKind::Tls);
+        assert!(bad.reason.contains("xpired"), "{bad}");
+    }
+
+    #[test]
+    fn durations_are_told_briefly() {
+        assert_eq!(seconds(Duration::from_millis(3_100)), "3.1 s");
+        assert_eq!(seconds(Duration::from_secs(30)), "30 s");
+    }
+}

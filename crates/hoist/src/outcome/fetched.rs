@@ -1,0 +1,93 @@
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+
+use super::Failure;
+use crate::item::Position;
+
+/// What became of a URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum GetVerdict {
+    /// Its body was received whole and saved.
+    Ok,
+    /// The server says that there is nothing: 404 or 410.
+    NotFound,
+    /// It could not be had.
+    Failed,
+    /// The server asked for more patience than the deadline allows; it may be tried later.
+    Deferred,
+}
+
+impl GetVerdict {
+    /// The name in records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::NotFound => "not_found",
+            Self::Failed => "failed",
+            Self::Deferred => "deferred",
+        }
+    }
+}
+
+/// The outcome of a URL.
+///
+/// It serializes to the JSON object of `hoist get --format jsonl`; fields are never renamed or
+/// retyped.
+#[derive(Debug, Clone)]
+pub struct GetOutcome {
+    /// The place of the URL in its list.
+    pub position: Position,
+    /// The URL as it was given, less any `user:password@`.
+    pub url: String,
+    /// Where redirects led, where they did.
+    pub final_url: Option<String>,
+    /// What became of it.
+    pub verdict: GetVerdict,
+    /// Why it is not ok. Set for `Failed` and `Deferred`.
+    pub failure: Option<Failure>,
+    /// The status of the last answer.
+    pub status: Option<u16>,
+    /// The bytes of the body that were received in the last attempt.
+    pub bytes: u64,
+    /// Where the body was saved.
+    pub path: Option<PathBuf>,
+    /// The Content-Type of the answer.
+    pub content_type: Option<String>,
+    /// The body had neither length nor chunks: its end is wherever the connection ended.
+    pub unframed: bool,
+    /// How many tries it took. A redirect is part of its try.
+    pub attempts: u32,
+    /// From the first attempt to the outcome.
+    pub elapsed: Duration,
+    /// When a deferred item may be tried again.
+    pub retry_at: Option<SystemTime>,
+}
+
+impl Serialize for GetOutcome {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("index", &self.position)?;
+        map.serialize_entry("url", &self.url)?;
+        map.serialize_entry("final_url", &self.final_url)?;
+        map.serialize_entry("outcome", self.verdict.name())?;
+        map.serialize_entry("kind", &self.failure.as_ref().map(|f| f.kind))?;
+        map.serialize_entry("reason", &self.failure.as_ref().map(|f| &f.reason))?;
+        map.serialize_entry("status", &self.status)?;
+        map.serialize_entry("bytes", &self.bytes)?;
+        map.serialize_entry("path", &self.path.as_ref().map(|p| p.to_string_lossy()))?;
+        map.serialize_entry("content_type", &self.content_type)?;
+        if self.unframed {
+            map.serialize_entry("unframed", &true)?;
+        }
+        map.serialize_entry("attempts", &self.attempts)?;
+        map.serialize_entry("ms", &super::milliseconds(self.elapsed))?;
+        if let Some(at) = self.retry_at {
+            let seconds = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+            map.serialize_entry("retry_at", &seconds)?;
+        }
+        map.end()
+    }
+}

@@ -1,0 +1,99 @@
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+
+use super::Failure;
+use crate::item::Position;
+
+/// What became of a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ProbeVerdict {
+    /// The name has an address (or a record of the type asked for).
+    Found,
+    /// The name does not exist, or has no address.
+    NotFound,
+    /// Nobody knows: no server gave a usable answer, or the name can't be asked.
+    Unknown,
+}
+
+impl ProbeVerdict {
+    /// The name in records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Found => "found",
+            Self::NotFound => "not_found",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// The outcome of a probed name.
+///
+/// It serializes to the JSON object of `hoist probe --format jsonl`; fields are never renamed or
+/// retyped.
+#[derive(Debug, Clone)]
+pub struct ProbeOutcome {
+    /// The place of the name in its list.
+    pub position: Position,
+    /// The name as it was given.
+    pub name: String,
+    /// What is known of it.
+    pub verdict: ProbeVerdict,
+    /// Its addresses, IPv4 first, as answered.
+    pub addresses: Vec<IpAddr>,
+    /// The smallest time to live of the records that led to the answer, in seconds.
+    pub ttl: Option<u32>,
+    /// The response code of the deciding answer (RFC 1035 §4.1.1, RFC 6895 §2.3).
+    pub rcode: Option<u16>,
+    /// Who gave the deciding answer. None when it came from the hosts file or the system.
+    pub server: Option<SocketAddr>,
+    /// How many queries were sent for the question that took most of them.
+    pub attempts: u32,
+    /// From the first attempt to the outcome.
+    pub elapsed: Duration,
+    /// Why the verdict is unknown.
+    pub failure: Option<Failure>,
+}
+
+impl Serialize for ProbeOutcome {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("index", &self.position)?;
+        map.serialize_entry("name", &self.name)?;
+        map.serialize_entry("verdict", self.verdict.name())?;
+        if let Some(failure) = &self.failure {
+            map.serialize_entry("kind", &failure.kind)?;
+            map.serialize_entry("reason", &failure.reason)?;
+        }
+        map.serialize_entry("addresses", &self.addresses)?;
+        map.serialize_entry("ttl", &self.ttl)?;
+        map.serialize_entry("rcode", &self.rcode.map(RcodeName))?;
+        map.serialize_entry("server", &self.server)?;
+        map.serialize_entry("attempts", &self.attempts)?;
+        map.serialize_entry("ms", &super::milliseconds(self.elapsed))?;
+        map.end()
+    }
+}
+
+/// A response code by its mnemonic (IANA, DNS RCODEs).
+struct RcodeName(u16);
+
+impl Serialize for RcodeName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            0 => serializer.serialize_str("NOERROR"),
+            1 => serializer.serialize_str("FORMERR"),
+            2 => serializer.serialize_str("SERVFAIL"),
+            3 => serializer.serialize_str("NXDOMAIN"),
+            4 => serializer.serialize_str("NOTIMP"),
+            5 => serializer.serialize_str("REFUSED"),
+            6 => serializer.serialize_str("YXDOMAIN"),
+            9 => serializer.serialize_str("NOTAUTH"),
+            16 => serializer.serialize_str("BADVERS"),
+            23 => serializer.serialize_str("BADCOOKIE"),
+            other => serializer.collect_str(&format_args!("RCODE{other}")),
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Every default, with its unit and its reason.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+const fn count(n: usize) -> NonZeroUsize {
+    NonZeroUsize::new(n).expect("defaults are not zero")
+}
+
+/// Attempts in flight over all origins, for URLs: enough to cover slow origins, few enough for a
+/// default descriptor limit of 1,024.
+pub const GET_IN_FLIGHT: NonZeroUsize = count(256);
+
+/// Attempts in flight at one origin: what browsers allow themselves over HTTP/1.1.
+pub const GET_PER_ORIGIN: NonZeroUsize = count(6);
+
+/// Names in flight: what a resolver on the local network answers without loss.
+pub const PROBE_IN_FLIGHT: NonZeroUsize = count(4096);
+
+/// Items that may be admitted at once: in flight, waiting for their origin, or for their turn.
+pub const ADMITTED_ITEMS: NonZeroUsize = count(65_536);
+
+/// Bytes that the admitted items' own text may take.
+pub const ADMITTED_BYTES: usize = 16 << 20;
+
+/// To make a connection: three times the retransmission of a lost SYN (1 s, 2 s, 4 s).
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Without a byte of progress: slower answers than this are seldom worth a place.
+pub const PROGRESS_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Tries after the first one, for URLs.
+pub const GET_RETRIES: u32 = 3;
+
+/// Redirects in one try: what curl's users and browsers lie around (RFC 9110 §15.4 sets none).
+pub const MAX_REDIRECTS: u32 = 10;
+
+/// The largest body: far above what a list of files holds, below what fills a disk by surprise.
+pub const MAX_BODY: u64 = 16 << 30;
+
+/// For all attempts of a URL together.
+pub const GET_DEADLINE: Duration = Duration::from_secs(5 * 60);
+
+/// Added to a URL's deadline for each MiB of its body that was received.
+pub const GET_DEADLINE_PER_MIB: Duration = Duration::from_secs(1);
+
+/// The first step of the backoff between tries; it doubles, and the wait is drawn from zero to it
+/// ("full jitter").
+pub const BACKOFF: Duration = Duration::from_millis(500);
+
+/// The longest step of the backoff.
+pub const BACKOFF_MAX: Duration = Duration::from_secs(30);
+
+/// An idle connection is kept this long: most servers close theirs after 5 to 75 s.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The head of an answer, and the read buffer of a connection, in bytes.
+pub const MAX_HEAD: usize = 64 << 10;
+
+/// Interim (1xx) answers before the real one.
+pub const MAX_INTERIM: u32 = 8;
+
+/// Bytes of bodies between the network and the writers, at most.
+pub const WRITE_BACKLOG: usize = 16 << 20;
+
+/// Threads that write files.
+pub const WRITERS: NonZeroUsize = count(2);
+
+/// For all queries about a name together.
+pub const PROBE_DEADLINE: Duration = Duration::from_secs(30);
+
+/// For the answer to the first query about a name; each next one is given half as much again, up
+/// to `DNS_TIMEOUT_MAX`. An answer that comes late still counts.
+pub const DNS_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The longest wait for one query.
+pub const DNS_TIMEOUT_MAX: Duration = Duration::from_secs(4);
+
+/// Queries after the first one: with the timeouts above, ten queries take the deadline.
+pub const DNS_RETRIES: u32 = 9;
+
+/// Positions at the start of a list whose two address types are asked at once: a short list ends
+/// one round trip earlier, and a long one does not pay twice for it.
+pub const EAGER_POSITIONS: u64 = 1_000;
+
+/// Threads that call getaddrinfo, at most: each holds a stack and a socket.
+pub const SYSTEM_THREADS_MAX: usize = 512;

@@ -1,0 +1,63 @@
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::defaults;
+
+/// How names are looked up.
+#[derive(Debug, Clone)]
+pub struct DnsPlan {
+    /// Whom to ask.
+    pub via: Via,
+    /// The hosts file that is looked at first. None: it is not.
+    pub hosts: Option<PathBuf>,
+    /// For the answer to the first query; later ones are given more, see
+    /// [`defaults::DNS_TIMEOUT_MAX`].
+    pub timeout: Duration,
+    /// Queries after the first one.
+    pub retries: u32,
+}
+
+impl Default for DnsPlan {
+    fn default() -> Self {
+        Self {
+            via: Via::default(),
+            hosts: Some(PathBuf::from("/etc/hosts")),
+            timeout: defaults::DNS_TIMEOUT,
+            retries: defaults::DNS_RETRIES,
+        }
+    }
+}
+
+/// Whom to ask.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Via {
+    /// DNS servers, over UDP, and TCP where an answer is cut.
+    Dns {
+        /// The file that names servers, as resolv.conf(5). Where it is missing or names none,
+        /// 127.0.0.1 is asked, as the C library does.
+        resolv_conf: Option<PathBuf>,
+        /// Servers named outright.
+        servers: Vec<SocketAddr>,
+    },
+    /// The system's getaddrinfo, with all that is set up there: nsswitch, mDNS, split DNS.
+    System,
+}
+
+impl Default for Via {
+    fn default() -> Self {
+        Self::Dns { resolv_conf: Some(PathBuf::from("/etc/resolv.conf")), servers: Vec::new() }
+    }
+}
+
+/// Which addresses are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Family {
+    /// IPv4 and IPv6.
+    #[default]
+    Any,
+    /// IPv4 alone.
+    V4,
+    /// IPv6 alone.
+    V6,
+}

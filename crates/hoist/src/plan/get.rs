@@ -1,0 +1,159 @@
+use std::fmt;
+use std::io;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderValue};
+use rustls::pki_types::CertificateDer;
+
+use super::{DnsPlan, Family, Limits, SinkPlan, defaults};
+
+/// The validated settings of a download.
+#[derive(Debug, Clone)]
+pub struct GetPlan {
+    /// How much at once.
+    pub limits: Limits,
+    /// How long to wait, and how often to try again.
+    pub patience: Patience,
+    /// What is sent, and what is taken.
+    pub request: RequestPlan,
+    /// How servers prove who they are.
+    pub tls: TlsPlan,
+    /// How host names are looked up.
+    pub dns: DnsPlan,
+    /// Which addresses to connect to.
+    pub address: AddressPlan,
+    /// Where the bytes go.
+    pub sink: SinkPlan,
+    /// Seeds ids and jitter. None: from the system's randomness.
+    pub seed: Option<u64>,
+}
+
+impl Default for GetPlan {
+    fn default() -> Self {
+        Self {
+            limits: Limits::get(),
+            patience: Patience::default(),
+            request: RequestPlan::default(),
+            tls: TlsPlan::default(),
+            dns: DnsPlan::default(),
+            address: AddressPlan::default(),
+            sink: SinkPlan::default(),
+            seed: None,
+        }
+    }
+}
+
+/// How long to wait, and how often to try again.
+#[derive(Debug, Clone)]
+pub struct Patience {
+    /// For a connection: name, TCP and TLS.
+    pub connect: Duration,
+    /// Without a byte received.
+    pub progress: Duration,
+    /// For all attempts together, from the first.
+    pub deadline: Duration,
+    /// Added to the deadline for each MiB of the body received.
+    pub deadline_per_mib: Duration,
+    /// Tries after the first.
+    pub retries: u32,
+    /// The first step of the backoff.
+    pub backoff: Duration,
+    /// The longest step of the backoff.
+    pub backoff_max: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            connect: defaults::CONNECT_TIMEOUT,
+            progress: defaults::PROGRESS_TIMEOUT,
+            deadline: defaults::GET_DEADLINE,
+            deadline_per_mib: defaults::GET_DEADLINE_PER_MIB,
+            retries: defaults::GET_RETRIES,
+            backoff: defaults::BACKOFF,
+            backoff_max: defaults::BACKOFF_MAX,
+        }
+    }
+}
+
+/// What is sent with every request, and what is taken as an answer.
+#[derive(Debug, Clone)]
+pub struct RequestPlan {
+    /// Sent as they are. Authorization, Cookie and Proxy-Authorization go to the item's own origin
+    /// alone, not where it redirects to.
+    pub headers: HeaderMap,
+    /// The User-Agent, truthful by default.
+    pub user_agent: HeaderValue,
+    /// Redirects followed in one try.
+    pub max_redirects: u32,
+    /// The largest body, in bytes.
+    pub max_body: u64,
+}
+
+impl Default for RequestPlan {
+    fn default() -> Self {
+        Self {
+            headers: HeaderMap::new(),
+            user_agent: HeaderValue::from_static(concat!("hoist/", env!("CARGO_PKG_VERSION"))),
+            max_redirects: defaults::MAX_REDIRECTS,
+            max_body: defaults::MAX_BODY,
+        }
+    }
+}
+
+/// How servers prove who they are.
+#[derive(Debug, Clone, Default)]
+pub struct TlsPlan {
+    /// Accept any certificate. The connection is then open to whoever stands in between.
+    pub insecure: bool,
+    /// The certificates that are trusted, read when the first https connection is made.
+    pub roots: Roots,
+}
+
+/// Reads the trusted certificates; called at most once, on a thread where it may block.
+pub type ReadRoots = dyn Fn() -> io::Result<Vec<CertificateDer<'static>>> + Send + Sync;
+
+/// The certificates that are trusted.
+#[derive(Clone)]
+pub struct Roots(pub Arc<ReadRoots>);
+
+impl Default for Roots {
+    /// None: every https connection fails, and says so. The command reads the system's.
+    fn default() -> Self {
+        Self(Arc::new(|| Ok(Vec::new())))
+    }
+}
+
+impl fmt::Debug for Roots {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Roots(..)")
+    }
+}
+
+/// Which addresses to connect to.
+#[derive(Debug, Clone, Default)]
+pub struct AddressPlan {
+    /// IPv4, IPv6 or both.
+    pub family: Family,
+    /// Addresses that stand in for those of a host and port.
+    pub overrides: Vec<AddressOverride>,
+}
+
+/// "Connect there for this host and port" (curl's `--resolve`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddressOverride {
+    /// The host of the URL, in lower case.
+    pub host: String,
+    /// The port of the URL.
+    pub port: u16,
+    /// Where to connect.
+    pub address: IpAddr,
+}
+
+/// The folder a default plan saves into.
+pub(super) fn default_directory() -> PathBuf {
+    PathBuf::from(".")
+}

@@ -1,0 +1,18 @@
+//! The settings of a run, validated: whoever holds a plan need not check it again.
+//!
+//! Nothing is read from the environment here. `defaults` holds every default.
+
+pub mod defaults;
+mod dns;
+mod get;
+mod limits;
+mod probe;
+mod sink;
+
+pub use dns::{DnsPlan, Family, Via};
+pub use get::{
+    AddressOverride, AddressPlan, GetPlan, Patience, ReadRoots, RequestPlan, Roots, TlsPlan,
+};
+pub use limits::Limits;
+pub use probe::{ProbePlan, Question};
+pub use sink::{Existing, SharedWriter, SinkPlan};

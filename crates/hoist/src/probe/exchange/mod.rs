@@ -1,0 +1,21 @@
+//! Questions to servers, as a state machine: which query goes out next, to whom, from which
+//! socket and under which id; which datagram answers what; when to try again and when to give up.
+//!
+//! No I/O, no clock and no source of randomness: time and seed are arguments, sockets are numbers,
+//! so that every order of answers, losses and duplicates can be played through in a test.
+//!
+//! Around it goes a shell of a few steps: open the sockets that `poll_socket` wants, send what
+//! `poll_transmit` and `poll_tcp` give, hand in what arrives, call `handle_timeout` at
+//! `next_timeout`, take what `poll_settled` has.
+
+mod machine;
+mod pending;
+mod reasons;
+mod server;
+#[cfg(test)]
+mod tests;
+mod waits;
+
+pub(crate) use machine::{Exchange, Policy, Tcp, Transmit, Wanted};
+pub(crate) use pending::{Handle, Resolved, Settled};
+pub(crate) use server::SocketId;

@@ -1,0 +1,141 @@
+use std::convert::Infallible;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use tokio_util::task::TaskTracker;
+
+use super::{Lookup, Resolver};
+use crate::error::Error;
+use crate::input::Line;
+use crate::item::{DomainName, Position};
+use crate::outcome::{Failure, FailureKind, ProbeOutcome, ProbeVerdict};
+use crate::plan::{ProbePlan, Question, defaults};
+use crate::report::{Class, Tallied};
+use crate::run::{Conclusion, Event, Job, Read};
+use crate::schedule::{Ended, Start, Ticket};
+
+/// Probes names.
+#[derive(Debug)]
+pub(crate) struct ProbeJob {
+    resolver: Resolver,
+    question: Question,
+}
+
+/// A name that is admitted.
+#[derive(Debug)]
+pub(crate) struct ProbeItem {
+    position: Position,
+    shown: Box<str>,
+    name: DomainName,
+    started: Option<Instant>,
+    lookup: Option<Lookup>,
+}
+
+impl ProbeJob {
+    pub(crate) fn start(plan: &ProbePlan, seed: u64) -> Result<Self, Error> {
+        let tasks = TaskTracker::new();
+        let resolver = Resolver::start(&plan.dns, plan.limits.in_flight.get(), seed, &tasks)?;
+        Ok(Self { resolver, question: plan.question })
+    }
+}
+
+fn unasked(position: Position, name: String, failure: Failure) -> ProbeOutcome {
+    ProbeOutcome {
+        position,
+        name,
+        verdict: ProbeVerdict::Unknown,
+        addresses: Vec::new(),
+        ttl: None,
+        rcode: None,
+        server: None,
+        attempts: 0,
+        elapsed: Duration::ZERO,
+        failure: Some(failure),
+    }
+}
+
+impl Job for ProbeJob {
+    type Item = ProbeItem;
+    /// All servers together: they are chosen, and sent to with care, by the exchange.
+    type Origin = ();
+    type End = Lookup;
+    type Saved = Infallible;
+    type Outcome = ProbeOutcome;
+
+    fn read(&mut self, position: Position, line: Line) -> Read<ProbeItem, (), ProbeOutcome> {
+        let shown = match line {
+            Line::Skipped => return Read::Nothing,
+            Line::Unreadable { shown, reason } => {
+                let failure = Failure::new(FailureKind::BadInput, reason);
+                return Read::Outcome(unasked(position, shown, failure));
+            }
+            Line::Asked(text) => text,
+        };
+        match DomainName::parse(&shown) {
+            Err(failure) => Read::Outcome(unasked(position, shown, failure)),
+            Ok(name) => {
+                let weight = size_of::<ProbeItem>() + 2 * shown.len() + 128;
+                let shown = shown.into_boxed_str();
+                let item = ProbeItem { position, shown, name, started: None, lookup: None };
+                Read::Item { item, origin: (), weight }
+            }
+        }
+    }
+
+    fn start(&mut self, start: Start, item: &mut ProbeItem) {
+        item.started.get_or_insert_with(Instant::now);
+        let eager = item.position.0 < defaults::EAGER_POSITIONS;
+        self.resolver.ask(start.ticket.0, &item.name, self.question, eager, start.deadline);
+    }
+
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event<Lookup, Infallible>> {
+        self.resolver.poll_answered(cx).map(|(ticket, lookup)| Event::Ended(Ticket(ticket), lookup))
+    }
+
+    fn ended(&mut self, item: &mut ProbeItem, lookup: Lookup) -> (Ended<()>, Duration) {
+        item.lookup = Some(lookup);
+        (Ended::Done, Duration::ZERO)
+    }
+
+    fn conclude(&mut self, item: &mut ProbeItem, _: Conclusion) -> Option<ProbeOutcome> {
+        let name = std::mem::take(&mut item.shown).into_string();
+        let Some(lookup) = item.lookup.take() else {
+            // An attempt ends with a lookup and is not followed by another: nothing waits.
+            let failure = Failure::new(FailureKind::Deadline, "not asked in time");
+            return Some(unasked(item.position, name, failure));
+        };
+        Some(ProbeOutcome {
+            position: item.position,
+            name,
+            verdict: lookup.verdict,
+            addresses: lookup.addresses,
+            ttl: lookup.ttl,
+            rcode: lookup.rcode,
+            server: lookup.server,
+            attempts: lookup.attempts,
+            elapsed: item.started.map_or(Duration::ZERO, |started| started.elapsed()),
+            failure: lookup.failure,
+        })
+    }
+
+    fn saved(&mut self, _: &mut ProbeItem, saved: Infallible) -> ProbeOutcome {
+        match saved {}
+    }
+
+    fn tally(outcome: &ProbeOutcome) -> Tallied<'_> {
+        let class = match outcome.verdict {
+            ProbeVerdict::Found => Class::Ok,
+            ProbeVerdict::NotFound => Class::NotFound,
+            ProbeVerdict::Unknown => Class::Failed,
+        };
+        let kind = outcome.failure.as_ref().map(|failure| failure.kind);
+        Tallied { class, kind, status: None, origin: None }
+    }
+
+    fn weight(outcome: &ProbeOutcome) -> usize {
+        size_of::<ProbeOutcome>()
+            + outcome.name.len()
+            + outcome.addresses.len() * size_of::<std::net::IpAddr>()
+            + outcome.failure.as_ref().map_or(0, |failure| failure.reason.len())
+    }
+}

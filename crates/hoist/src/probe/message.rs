@@ -1,0 +1,270 @@
+use std::fmt;
+use std::net::IpAddr;
+
+use domain::base::iana::{Class, Opcode, OptRcode, Rcode, Rtype};
+use domain::base::name::ParsedName;
+use domain::base::{Message, Question, RecordSection};
+use domain::rdata::{A, Aaaa, Cname};
+
+use crate::item::WireName;
+
+/// What we take over UDP without fragments, in bytes (DNS flag day 2020).
+const EDNS_SIZE: u16 = 1232;
+/// Bytes of the header (RFC 1035 §4.1.1).
+const HEADER: usize = 12;
+/// Aliases that are followed inside one answer.
+const MAX_CHAIN: usize = 16;
+
+/// What a server says to a question that is ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Reply {
+    /// At least one, in the order of the answer; `ttl` is the smallest on the way there.
+    Addresses { addresses: Vec<IpAddr>, ttl: u32 },
+    /// The name exists and has no such record (RFC 2308 §2.2).
+    NoData,
+    /// The name does not exist (RFC 2308 §2.1).
+    NxDomain,
+    /// The name is another one's alias, and the answer ends there: that one is to be asked for.
+    Alias { target: WireName, ttl: u32 },
+    /// The answer did not fit; it is to be had over TCP (RFC 7766 §5).
+    Cut,
+    /// No answer to rely on.
+    Useless(Problem),
+}
+
+/// Why a reply is of no use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Problem {
+    /// A response code that says nothing of the name.
+    Rcode(OptRcode),
+    /// The server sends us elsewhere: it does not resolve names (a lame server).
+    Referral,
+    /// The reply breaks the rules of the format, or contradicts itself.
+    Malformed,
+    /// Aliases that lead to each other.
+    AliasLoop,
+}
+
+impl Problem {
+    /// The response code of the reply.
+    pub(crate) fn rcode(self) -> Option<u16> {
+        match self {
+            Self::Rcode(code) => Some(code.to_int()),
+            Self::Referral | Self::AliasLoop => Some(Rcode::NOERROR.to_int().into()),
+            Self::Malformed => None,
+        }
+    }
+
+    /// Whether an old server may mean "I don't know EDNS" (RFC 6891 §7).
+    pub(crate) fn may_be_edns(self) -> bool {
+        let Self::Rcode(code) = self else { return false };
+        code == OptRcode::FORMERR || code == OptRcode::NOTIMP || code == OptRcode::BADVERS
+    }
+}
+
+impl fmt::Display for Problem {
+    /// What the server does.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rcode(code) => write!(f, "answers {}", code),
+            Self::Referral => f.write_str("refers to other servers"),
+            Self::Malformed => f.write_str("answers what can't be read"),
+            Self::AliasLoop => f.write_str("answers with aliases that lead in a circle"),
+        }
+    }
+}
+
+/// Writes a query, recursion desired, in place of what is in `buffer`.
+pub(crate) fn write_query(
+    buffer: &mut Vec<u8>,
+    id: u16,
+    name: &WireName,
+    rtype: Rtype,
+    edns: bool,
+) {
+    buffer.clear();
+    buffer.extend_from_slice(&id.to_be_bytes());
+    // RD; one question; one additional record with EDNS.
+    buffer.extend_from_slice(&[0x01, 0x00, 0, 1, 0, 0, 0, 0, 0, u8::from(edns)]);
+    buffer.extend_from_slice(name.as_wire());
+    buffer.extend_from_slice(&rtype.to_int().to_be_bytes());
+    buffer.extend_from_slice(&Class::IN.to_int().to_be_bytes());
+    if edns {
+        // The root, OPT, our size, no extended code, version 0, no flags, no options.
+        buffer.push(0);
+        buffer.extend_from_slice(&Rtype::OPT.to_int().to_be_bytes());
+        buffer.extend_from_slice(&EDNS_SIZE.to_be_bytes());
+        buffer.extend_from_slice(&[0; 6]);
+    }
+}
+
+/// The id of a message that may be an answer.
+pub(crate) fn id_of(bytes: &[u8]) -> Option<u16> {
+    match bytes {
+        // QR set.
+        [high, low, flags, ..] if bytes.len() >= HEADER && flags & 0x80 != 0 => {
+            Some(u16::from_be_bytes([*high, *low]))
+        }
+        _ => None,
+    }
+}
+
+/// Reads the reply to a question. `None`: it answers another question, or none.
+pub(crate) fn read_reply(bytes: &[u8], name: &WireName, rtype: Rtype) -> Option<Reply> {
+    let message = Message::from_octets(bytes).ok()?;
+    let header = message.header();
+    if !header.qr() || header.opcode() != Opcode::QUERY {
+        return None;
+    }
+    let counts = message.header_counts();
+    if counts.qdcount() == 0 {
+        // Old servers send back no more than the header when they can't read a query; it is
+        // believed only where it can't decide anything about the name.
+        let problem = Problem::Rcode(header.rcode().into());
+        return problem.may_be_edns().then_some(Reply::Useless(problem));
+    }
+    let question: Question<ParsedName<&[u8]>> = message.sole_question().ok()?;
+    if question.qtype() != rtype
+        || question.qclass() != Class::IN
+        || !is_name(question.qname(), name)
+    {
+        return None;
+    }
+    if header.tc() {
+        return Some(Reply::Cut);
+    }
+    let reply = match header.rcode() {
+        Rcode::NOERROR => read_answer(&message, *question.qname(), rtype),
+        Rcode::NXDOMAIN => match read_answer(&message, *question.qname(), rtype) {
+            // It exists and does not: nobody knows.
+            Some(Reply::Addresses { .. }) => Some(Reply::Useless(Problem::Malformed)),
+            Some(Reply::Useless(problem)) if problem != Problem::Referral => {
+                Some(Reply::Useless(problem))
+            }
+            other => other.map(|_| Reply::NxDomain),
+        },
+        other => Some(Reply::Useless(Problem::Rcode(other.into()))),
+    };
+    let reply = reply.unwrap_or(Reply::Useless(Problem::Malformed));
+    if matches!(reply, Reply::Addresses { .. }) {
+        return Some(reply);
+    }
+    // The header has the lower four bits of the code, the OPT record the upper eight: what looks
+    // like NOERROR may be BADVERS (RFC 6891 §6.1.3).
+    let code = message.opt_rcode();
+    Some(if code.is_ext() { Reply::Useless(Problem::Rcode(code)) } else { reply })
+}
+
+/// Follows the aliases of the answer section. `None`: it can't be read.
+fn read_answer(message: &Message<&[u8]>, asked: ParsedName<&[u8]>, rtype: Rtype) -> Option<Reply> {
+    let mut owner = asked;
+    let mut ttl = u32::MAX;
+    for followed in 0..=MAX_CHAIN {
+        let step = read_step(message.answer().ok()?, &owner, rtype)?;
+        ttl = ttl.min(step.ttl);
+        if !step.addresses.is_empty() {
+            return Some(Reply::Addresses { addresses: step.addresses, ttl });
+        }
+        if let Some(target) = step.alias {
+            owner = target;
+            continue;
+        }
+        return Some(match read_authority(message)? {
+            Authority::Soa => Reply::NoData,
+            _ if followed > 0 => match to_wire(&owner) {
+                Some(target) => Reply::Alias { target, ttl },
+                None => Reply::Useless(Problem::Malformed),
+            },
+            Authority::Referral => Reply::Useless(Problem::Referral),
+            // Neither from its own zone nor from asking others: not to be relied on.
+            Authority::Nothing if !message.header().aa() && !message.header().ra() => {
+                Reply::Useless(Problem::Referral)
+            }
+            Authority::Nothing => Reply::NoData,
+        });
+    }
+    Some(Reply::Useless(Problem::AliasLoop))
+}
+
+/// What the answer section says of one name.
+struct Step<'a> {
+    addresses: Vec<IpAddr>,
+    alias: Option<ParsedName<&'a [u8]>>,
+    ttl: u32,
+}
+
+fn read_step<'a>(
+    section: RecordSection<'a, &'a [u8]>,
+    owner: &ParsedName<&'a [u8]>,
+    rtype: Rtype,
+) -> Option<Step<'a>> {
+    let mut step = Step { addresses: Vec::new(), alias: None, ttl: u32::MAX };
+    let mut alias_ttl = u32::MAX;
+    for record in section {
+        let record = record.ok()?;
+        if record.class() != Class::IN || record.owner() != *owner {
+            continue;
+        }
+        let address = match record.rtype() {
+            Rtype::CNAME if step.alias.is_none() => {
+                let alias = record.to_record::<Cname<ParsedName<&[u8]>>>().ok()??;
+                step.alias = Some(*alias.data().cname());
+                alias_ttl = record.ttl().as_secs();
+                continue;
+            }
+            Rtype::A if rtype == Rtype::A => record.to_record::<A>().ok()??.data().addr().into(),
+            Rtype::AAAA if rtype == Rtype::AAAA => {
+                record.to_record::<Aaaa>().ok()??.data().addr().into()
+            }
+            _ => continue,
+        };
+        step.addresses.push(address);
+        step.ttl = step.ttl.min(record.ttl().as_secs());
+    }
+    if step.addresses.is_empty() {
+        step.ttl = alias_ttl;
+    }
+    Some(step)
+}
+
+/// What the authority section says of an empty answer (RFC 2308 §2.2).
+enum Authority {
+    /// The zone's own word: there is no such record.
+    Soa,
+    /// Others are to be asked.
+    Referral,
+    Nothing,
+}
+
+fn read_authority(message: &Message<&[u8]>) -> Option<Authority> {
+    let mut authority = Authority::Nothing;
+    for record in message.authority().ok()? {
+        match record.ok()?.rtype() {
+            Rtype::SOA => return Some(Authority::Soa),
+            Rtype::NS => authority = Authority::Referral,
+            _ => {}
+        }
+    }
+    Some(authority)
+}
+
+fn is_name(parsed: &ParsedName<&[u8]>, name: &WireName) -> bool {
+    let mut labels = name.labels();
+    parsed.iter().all(|label| {
+        label.is_root()
+            || labels.next().is_some_and(|own| label.as_slice().eq_ignore_ascii_case(own))
+    }) && labels.next().is_none()
+}
+
+fn to_wire(parsed: &ParsedName<&[u8]>) -> Option<WireName> {
+    let mut wire = Vec::with_capacity(64);
+    for label in parsed.iter() {
+        wire.push(u8::try_from(label.len()).ok()?);
+        wire.extend_from_slice(label.as_slice());
+    }
+    WireName::from_wire(&wire)
+}
+
+#[cfg(test)]
+#[path = "message_tests.rs"]
+mod tests;

@@ -1,0 +1,33 @@
+//! Does a name exist, and which addresses has it: our own DNS client, for probes and for `fetch`.
+//!
+//! ```text
+//! resolver -> hosts -> verdict -> exchange -> message
+//!                                    |
+//!                  driver -> transport::{udp, tcp}
+//! ```
+//!
+//! `exchange` decides what is sent and when, `verdict` what the answers come to, `message` reads
+//! what came: all without I/O. `driver` and `transport` move bytes and decide nothing. `system`
+//! stands in for all of it where the system's own getaddrinfo is to be asked.
+//!
+//! Which names are asked, and how many at once, is not decided here.
+
+#[cfg(test)]
+mod answers;
+mod driver;
+mod exchange;
+mod flight;
+mod hosts;
+mod job;
+mod message;
+mod resolver;
+mod servers;
+mod system;
+#[cfg(test)]
+mod tests;
+mod transport;
+mod verdict;
+
+pub(crate) use job::ProbeJob;
+pub(crate) use resolver::Resolver;
+pub(crate) use verdict::Lookup;

@@ -1,0 +1,161 @@
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::counters::{Counters, Snapshot, add};
+use super::worst::WorstOrigins;
+use crate::outcome::FailureKind;
+
+/// What a run has done so far. Cheap to clone, readable from any thread, during the run and
+/// after it.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    counters: Counters,
+    tally: Mutex<Tally>,
+}
+
+/// What is too large for a counter.
+#[derive(Debug, Default)]
+struct Tally {
+    started: Option<Instant>,
+    ended: Option<Instant>,
+    kinds: BTreeMap<FailureKind, u64>,
+    statuses: BTreeMap<u16, u64>,
+    worst: WorstOrigins,
+}
+
+/// What an outcome adds to the report.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tallied<'a> {
+    pub(crate) class: Class,
+    pub(crate) kind: Option<FailureKind>,
+    /// The status of a failure of kind `status`.
+    pub(crate) status: Option<u16>,
+    /// Whom a failure is counted against.
+    pub(crate) origin: Option<&'a str>,
+}
+
+/// The four ways an item can end, whatever was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Class {
+    Ok,
+    NotFound,
+    Failed,
+    Deferred,
+}
+
+impl Report {
+    /// The counters at this moment.
+    pub fn snapshot(&self) -> Snapshot {
+        self.shared.counters.snapshot()
+    }
+
+    /// The whole report at this moment.
+    pub fn summary(&self) -> Summary {
+        let tally = self.tally();
+        let until = tally.ended.unwrap_or_else(Instant::now);
+        Summary {
+            counts: self.snapshot(),
+            kinds: tally.kinds.iter().map(|(kind, n)| (*kind, *n)).collect(),
+            statuses: tally.statuses.iter().map(|(status, n)| (*status, *n)).collect(),
+            worst_origins: tally.worst.top(5),
+            elapsed: tally.started.map_or(Duration::ZERO, |at| until.duration_since(at)),
+        }
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.shared.counters
+    }
+
+    pub(crate) fn start(&self) {
+        self.tally().started = Some(Instant::now());
+    }
+
+    pub(crate) fn end(&self) {
+        self.tally().ended = Some(Instant::now());
+    }
+
+    pub(crate) fn set_in_flight(&self, n: usize) {
+        self.counters().in_flight.store(n as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count(&self, entry: Tallied<'_>) {
+        let counters = self.counters();
+        let counter = match entry.class {
+            Class::Ok => &counters.ok,
+            Class::NotFound => &counters.not_found,
+            Class::Failed => &counters.failed,
+            Class::Deferred => &counters.deferred,
+        };
+        add(counter, 1);
+        let Some(kind) = entry.kind else { return };
+        let mut tally = self.tally();
+        *tally.kinds.entry(kind).or_default() += 1;
+        if let Some(status) = entry.status.filter(|_| kind == FailureKind::Status) {
+            *tally.statuses.entry(status).or_default() += 1;
+        }
+        if let Some(origin) = entry.origin {
+            tally.worst.count(origin);
+        }
+    }
+
+    fn tally(&self) -> std::sync::MutexGuard<'_, Tally> {
+        // Counting can't leave a tally half done, so a poisoned one is as good as any.
+        self.shared.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The report of a run at one moment.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Summary {
+    /// The counters.
+    pub counts: Snapshot,
+    /// Failures and deferrals by kind, in the order of [`FailureKind::ALL`].
+    pub kinds: Vec<(FailureKind, u64)>,
+    /// Failures of kind `status`, by status.
+    pub statuses: Vec<(u16, u64)>,
+    /// The five origins with the most failures, worst first. Past 256 failing origins the counts
+    /// are upper bounds.
+    pub worst_origins: Vec<(String, u64)>,
+    /// From the start to the end, or to now.
+    pub elapsed: Duration,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_holds_what_was_counted() {
+        let report = Report::default();
+        report.start();
+        report.count(Tallied { class: Class::Ok, kind: None, status: None, origin: Some("a") });
+        for status in [503, 503, 418] {
+            report.count(Tallied {
+                class: Class::Failed,
+                kind: Some(FailureKind::Status),
+                status: Some(status),
+                origin: Some("http://a"),
+            });
+        }
+        report.count(Tallied {
+            class: Class::Failed,
+            kind: Some(FailureKind::Truncated),
+            status: Some(200),
+            origin: Some("http://b"),
+        });
+        report.end();
+        let summary = report.summary();
+        assert_eq!((summary.counts.ok, summary.counts.failed, summary.counts.done()), (1, 4, 5));
+        assert_eq!(summary.kinds, [(FailureKind::Truncated, 1), (FailureKind::Status, 3)]);
+        assert_eq!(summary.statuses, [(418, 1), (503, 2)]);
+        assert_eq!(summary.worst_origins, [("http://a".into(), 3), ("http://b".into(), 1)]);
+    }
+}

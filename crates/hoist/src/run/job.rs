@@ -1,0 +1,86 @@
+use std::hash::Hash;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use crate::error::Error;
+use crate::input::Line;
+use crate::item::Position;
+use crate::report::Tallied;
+use crate::schedule::{Ended, Start, Ticket};
+
+/// What a run does with its items: probes them, or gets them. Lives on the I/O thread.
+///
+/// The loop around it is the same for all: see `drive`.
+pub(crate) trait Job {
+    /// What is kept of an item while it is admitted.
+    type Item;
+    /// Whom to be polite to.
+    type Origin: Clone + Eq + Hash + std::fmt::Debug;
+    /// How an attempt ended.
+    type End;
+    /// What is known of an item once its bytes are safe.
+    type Saved;
+    /// What the run is for.
+    type Outcome: Send + 'static;
+
+    /// Makes an item of a line; or its outcome, where the line can't be asked.
+    fn read(
+        &mut self,
+        position: Position,
+        line: Line,
+    ) -> Read<Self::Item, Self::Origin, Self::Outcome>;
+
+    /// Begins an attempt. It has its permits until it shows up in `poll_event`.
+    fn start(&mut self, start: Start, item: &mut Self::Item);
+
+    /// Something has happened. Pending for ever when nothing is under way.
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event<Self::End, Self::Saved>>;
+
+    /// Notes the end of an attempt in the item. Also the time that the item has earned.
+    fn ended(&mut self, item: &mut Self::Item, end: Self::End) -> (Ended<Self::Origin>, Duration);
+
+    /// The item will not be asked again: its outcome, unless its bytes are still being saved.
+    fn conclude(&mut self, item: &mut Self::Item, end: Conclusion) -> Option<Self::Outcome>;
+
+    /// The bytes are safe.
+    fn saved(&mut self, item: &mut Self::Item, saved: Self::Saved) -> Self::Outcome;
+
+    /// What the outcome adds to the report.
+    fn tally(outcome: &Self::Outcome) -> Tallied<'_>;
+
+    /// Bytes that the outcome takes, about.
+    fn weight(outcome: &Self::Outcome) -> usize;
+}
+
+/// What a line came to.
+#[derive(Debug)]
+pub(crate) enum Read<I, O, R> {
+    /// To be asked at an origin; takes so many bytes while it is admitted.
+    Item { item: I, origin: O, weight: usize },
+    /// Has its outcome already.
+    Outcome(R),
+    /// Asks nothing.
+    Nothing,
+}
+
+/// What a job reports to the loop.
+#[derive(Debug)]
+pub(crate) enum Event<E, S> {
+    /// An attempt is over, its permits are free.
+    Ended(Ticket, E),
+    /// The bytes of an item are safe.
+    Saved(Ticket, S),
+    /// The run can't go on.
+    Fatal(Error),
+}
+
+/// Why an item is not asked again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Conclusion {
+    /// Its last attempt decides.
+    LastAttempt,
+    /// The server wants this much patience, which the deadline does not allow.
+    Deferred(Duration),
+    /// Its deadline came while it waited.
+    Overdue,
+}

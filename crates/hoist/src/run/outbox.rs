@@ -1,0 +1,157 @@
+use std::collections::{BTreeMap, VecDeque};
+
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+
+use crate::item::Position;
+use crate::outcomes::Message;
+use crate::schedule::Ticket;
+
+/// Outcomes on their way to the reader of the run, in batches; in the order of the list where
+/// that is asked for. What waits here keeps its admission.
+#[derive(Debug)]
+pub(super) struct Outbox<O> {
+    sender: mpsc::Sender<Message<O>>,
+    ready: VecDeque<Parcel<O>>,
+    order: Option<Order<O>>,
+}
+
+#[derive(Debug)]
+pub(super) struct Parcel<O> {
+    pub(super) outcome: O,
+    /// None for an item that was never admitted, as its line could not be asked.
+    pub(super) ticket: Option<Ticket>,
+    pub(super) weight: usize,
+}
+
+/// What `ordered` keeps.
+#[derive(Debug)]
+struct Order<O> {
+    /// Positions without an emitted outcome, in order.
+    expected: VecDeque<Position>,
+    early: BTreeMap<Position, Parcel<O>>,
+}
+
+/// A batch is cut at so many outcomes, or so many bytes.
+const BATCH: usize = 256;
+const BATCH_BYTES: usize = 128 << 10;
+
+impl<O> Outbox<O> {
+    pub(super) fn new(sender: mpsc::Sender<Message<O>>, ordered: bool) -> Self {
+        let order = ordered.then(|| Order { expected: VecDeque::new(), early: BTreeMap::new() });
+        Self { sender, ready: VecDeque::new(), order }
+    }
+
+    /// An outcome will come for this position. Called in the order of the list.
+    pub(super) fn expect(&mut self, position: Position) {
+        if let Some(order) = &mut self.order {
+            order.expected.push_back(position);
+        }
+    }
+
+    pub(super) fn put(&mut self, position: Position, parcel: Parcel<O>) {
+        let Some(order) = &mut self.order else {
+            self.ready.push_back(parcel);
+            return;
+        };
+        order.early.insert(position, parcel);
+        while let Some(next) = order.expected.front() {
+            let Some(parcel) = order.early.remove(next) else { break };
+            order.expected.pop_front();
+            self.ready.push_back(parcel);
+        }
+    }
+
+    /// Outcomes that wait, for the reader or for their turn.
+    pub(super) fn len(&self) -> usize {
+        self.ready.len() + self.order.as_ref().map_or(0, |order| order.early.len())
+    }
+
+    /// Whether something could be sent, if only the reader had room.
+    pub(super) fn is_stuck(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    /// Waits until the reader has room. False when there is no reader any more. Cancel-safe.
+    pub(super) async fn room(&self) -> bool {
+        self.sender.reserve().await.is_ok()
+    }
+
+    /// Sends what the reader has room for; tells of each outcome before it goes. False when there
+    /// is no reader any more.
+    pub(super) fn send(&mut self, mut sent: impl FnMut(&O, Option<Ticket>)) -> bool {
+        while !self.ready.is_empty() {
+            let permit = match self.sender.try_reserve() {
+                Ok(permit) => permit,
+                Err(TrySendError::Full(())) => return true,
+                Err(TrySendError::Closed(())) => return false,
+            };
+            let mut bytes = 0;
+            let mut count = 0;
+            for parcel in self.ready.iter().take(BATCH) {
+                bytes += parcel.weight;
+                count += 1;
+                if bytes >= BATCH_BYTES {
+                    break;
+                }
+            }
+            let batch = self.ready.drain(..count).map(|parcel| {
+                sent(&parcel.outcome, parcel.ticket);
+                parcel.outcome
+            });
+            permit.send(Message::Batch(batch.collect()));
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parcel(outcome: u64, weight: usize) -> Parcel<u64> {
+        Parcel { outcome, ticket: None, weight }
+    }
+
+    fn received(receiver: &mut mpsc::Receiver<Message<u64>>) -> Vec<Vec<u64>> {
+        let batch = |message| match message {
+            Message::Batch(batch) => batch,
+            other => panic!("{other:?}"),
+        };
+        std::iter::from_fn(|| receiver.try_recv().ok()).map(batch).collect()
+    }
+
+    #[test]
+    fn in_order_means_gaps_hold_back_what_follows() {
+        let (sender, mut receiver) = mpsc::channel(8);
+        let mut outbox = Outbox::new(sender, true);
+        for position in [0, 2, 3, 7] {
+            outbox.expect(Position(position));
+        }
+        for position in [3, 0, 7] {
+            outbox.put(Position(position), parcel(position, 1));
+        }
+        assert!(outbox.send(|_, _| {}));
+        assert_eq!(received(&mut receiver), [[0]]);
+        assert_eq!(outbox.len(), 2);
+        outbox.put(Position(2), parcel(2, 1));
+        assert!(outbox.send(|_, _| {}));
+        assert_eq!(received(&mut receiver), [[2, 3, 7]]);
+    }
+
+    #[test]
+    fn batches_are_bounded_and_wait_for_room() {
+        let (sender, mut receiver) = mpsc::channel(2);
+        let mut outbox = Outbox::new(sender, false);
+        for n in 0..6 {
+            outbox.put(Position(n), parcel(n, BATCH_BYTES / 2));
+        }
+        let mut sent = 0;
+        assert!(outbox.send(|_, _| sent += 1));
+        assert_eq!(sent, 4);
+        assert!(outbox.is_stuck());
+        assert_eq!(received(&mut receiver), [[0, 1], [2, 3]]);
+        drop(receiver);
+        assert!(!outbox.send(|_, _| {}));
+    }
+}

@@ -1,0 +1,253 @@
+//! What every sink keeps, as functions over the trait; and what the directory keeps beside it.
+
+use std::collections::BTreeMap;
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use tempfile::TempDir;
+
+use super::{Directory, Sink, Stream, Wanted};
+use crate::error::Error;
+use crate::item::{FileName, Position};
+use crate::plan::Existing;
+use crate::sys::{Disk, Fs};
+
+fn wanted(position: u64, name: &str) -> Wanted {
+    Wanted { position: Position(position), name: FileName::from_text(name) }
+}
+
+/// Saves a body in three pieces.
+fn save<S: Sink>(sink: &mut S, wanted: Wanted, body: &str) -> Result<Option<PathBuf>, Error> {
+    let mut part = sink.begin(wanted)?;
+    let third = body.len() / 3;
+    for piece in [&body[..third], &body[third..third], &body[third..]] {
+        sink.write(&mut part, piece.as_bytes())?;
+    }
+    sink.finish(part)
+}
+
+/// The contract. `kept` tells all bytes that a sink has let go, by name where there are names.
+fn keeps_the_contract<S: Sink>(mut sink: S, kept: impl Fn() -> BTreeMap<String, Vec<u8>>) {
+    assert!(kept().is_empty());
+    let part = sink.begin(wanted(0, "given-up")).unwrap();
+    sink.discard(part).unwrap();
+    assert!(kept().is_empty(), "what is discarded leaves nothing");
+    let mut sizes = 0;
+    for (position, body) in [(1, ""), (2, "one"), (3, "a longer body")] {
+        save(&mut sink, wanted(position, &format!("folder/{position}")), body).unwrap();
+        sizes += body.len();
+        let all: usize = kept().values().map(Vec::len).sum();
+        assert_eq!(all, sizes, "what is finished is whole");
+    }
+    sink.close().unwrap();
+    assert_eq!(kept().values().map(Vec::len).sum::<usize>(), sizes);
+}
+
+/// All files below a folder, by relative path.
+fn files(root: &Path) -> BTreeMap<String, Vec<u8>> {
+    fn walk(root: &Path, folder: &Path, found: &mut BTreeMap<String, Vec<u8>>) {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                walk(root, &path, found);
+            } else {
+                let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+                found.insert(name, std::fs::read(&path).unwrap());
+            }
+        }
+    }
+    let mut found = BTreeMap::new();
+    walk(root, root, &mut found);
+    found
+}
+
+fn names(root: &Path) -> Vec<String> {
+    files(root).into_keys().collect()
+}
+
+fn directory(root: &Path, existing: Existing) -> Directory {
+    Directory::open(root.to_owned(), existing, 7).unwrap()
+}
+
+#[test]
+fn directories_keep_the_contract() {
+    for existing in [Existing::Keep, Existing::Replace] {
+        let root = TempDir::new().unwrap();
+        let root = root.path().join("made/on/the/way");
+        keeps_the_contract(directory(&root, existing), || files(&root));
+        assert_eq!(names(&root), ["folder/1", "folder/2", "folder/3"]);
+        assert!(!root.join(".hoist").exists(), "nothing private stays");
+    }
+}
+
+#[test]
+fn streams_keep_the_contract() {
+    let out = Arc::new(Mutex::new(Vec::new()));
+    let sink = Stream::new(out.clone());
+    keeps_the_contract(sink, || {
+        let bytes = out.lock().unwrap().clone();
+        if bytes.is_empty() { BTreeMap::new() } else { BTreeMap::from([(String::new(), bytes)]) }
+    });
+    assert_eq!(*out.lock().unwrap(), b"onea longer body");
+}
+
+#[test]
+fn two_items_never_share_a_file() {
+    for existing in [Existing::Keep, Existing::Replace] {
+        let root = TempDir::new().unwrap();
+        let mut sink = directory(root.path(), existing);
+        for position in [3, 4, 5] {
+            save(&mut sink, wanted(position, "x.gif"), &format!("body {position}")).unwrap();
+        }
+        let kept = files(root.path());
+        for (name, body) in [("x.gif", "body 3"), ("x.gif~4", "body 4"), ("x.gif~5", "body 5")] {
+            assert_eq!(kept[name], body.as_bytes(), "{name}");
+        }
+    }
+}
+
+#[test]
+fn files_that_were_there_are_kept_or_replaced() {
+    for (existing, old, new) in [(Existing::Keep, "x", "x~0"), (Existing::Replace, "other", "x")] {
+        let root = TempDir::new().unwrap();
+        std::fs::write(root.path().join(old), "old").unwrap();
+        std::fs::write(root.path().join("x"), "old").unwrap();
+        let path = save(&mut directory(root.path(), existing), wanted(0, "x"), "new").unwrap();
+        assert_eq!(path, Some(root.path().join(new)));
+        assert_eq!(files(root.path())[old], b"old");
+        assert_eq!(files(root.path())[new], b"new");
+    }
+}
+
+#[test]
+fn a_name_that_is_file_and_folder_gives_both() {
+    for existing in [Existing::Keep, Existing::Replace] {
+        let root = TempDir::new().unwrap();
+        let mut sink = directory(root.path(), existing);
+        for (position, name) in [(0, "a"), (1, "a/b"), (2, "c/d"), (3, "c"), (4, "a/b/e")] {
+            let path = save(&mut sink, wanted(position, name), name).unwrap().unwrap();
+            assert_eq!(std::fs::read_to_string(path).unwrap(), name);
+        }
+        assert_eq!(names(root.path()), ["a", "a~/b", "a~/b~/e", "c/d", "c~"]);
+    }
+}
+
+#[test]
+fn what_a_dead_run_left_is_cleared_and_a_living_one_is_let_be() {
+    let root = TempDir::new().unwrap();
+    let dead = root.path().join(".hoist/tmp/000000000000dead");
+    std::fs::create_dir_all(&dead).unwrap();
+    std::fs::write(dead.join("12"), "half").unwrap();
+    let mut living = directory(root.path(), Existing::Keep);
+    assert!(!dead.exists());
+    let part = living.begin(wanted(0, "x")).unwrap();
+    let mut other = Directory::open(root.path().to_owned(), Existing::Keep, 8).unwrap();
+    other.close().unwrap();
+    assert_eq!(living.finish(part).unwrap(), Some(root.path().join("x")));
+    living.close().unwrap();
+    assert_eq!(names(root.path()), ["x"]);
+}
+
+#[test]
+fn a_root_that_cannot_be_is_an_error_at_once() {
+    let root = TempDir::new().unwrap();
+    let file = root.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    for bad in [file.clone(), file.join("below")] {
+        let error = Directory::open(bad.clone(), Existing::Keep, 7).unwrap_err();
+        assert!(matches!(&error, Error::Output { path, .. } if *path == bad), "{error}");
+    }
+}
+
+/// Fails the nth operation, and all after it, with an error.
+#[derive(Debug, Clone)]
+struct Failing {
+    left: Arc<AtomicUsize>,
+    kind: ErrorKind,
+}
+
+impl Failing {
+    fn step(&self) -> io::Result<()> {
+        let before = self
+            .left
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| Some(n.saturating_sub(1)));
+        if before.unwrap_or(0) == 0 { Err(self.kind.into()) } else { Ok(()) }
+    }
+}
+
+struct FailingFile(Box<dyn Write + Send>, Failing);
+
+impl Write for FailingFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.1.step()?;
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl Fs for Failing {
+    fn create(&self, path: &Path) -> io::Result<Box<dyn Write + Send>> {
+        self.step()?;
+        Ok(Box::new(FailingFile(Disk.create(path)?, self.clone())))
+    }
+
+    fn make_dir(&self, path: &Path) -> io::Result<()> {
+        self.step()?;
+        Disk.make_dir(path)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.step()?;
+        Disk.rename(from, to)
+    }
+
+    fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.step()?;
+        Disk.rename_new(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        // What is being given up can still be removed from a full disk.
+        Disk.remove(path)
+    }
+
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        Disk.remove_dir(path)
+    }
+}
+
+/// Whatever fails, and when: what is under a final name is whole, an error says which file, and
+/// nothing half-written stays.
+#[test]
+fn no_failure_leaves_half_a_file() {
+    let mut failures = 0;
+    for steps in 0..30 {
+        let root = TempDir::new().unwrap();
+        let left = Arc::new(AtomicUsize::new(steps));
+        let fs = Failing { left, kind: ErrorKind::StorageFull };
+        let opened = Directory::open_on(Box::new(fs), root.path().to_owned(), Existing::Keep, 7);
+        let Ok(mut sink) = opened else { continue };
+        for position in 0..3 {
+            let name = format!("folder/{position}");
+            match save(&mut sink, wanted(position, &name), "whole body") {
+                Ok(path) => assert_eq!(path, Some(root.path().join(name))),
+                Err(Error::Output { source, .. }) => {
+                    assert_eq!(source.kind(), ErrorKind::StorageFull);
+                    failures += 1;
+                }
+                Err(other) => panic!("{other}"),
+            }
+        }
+        for (name, body) in files(root.path()) {
+            if !name.starts_with(".hoist") {
+                assert_eq!(body, b"whole body", "{name} after {steps} steps");
+            }
+        }
+    }
+    assert!(failures > 20, "{failures}");
+}

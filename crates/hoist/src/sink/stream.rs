@@ -1,0 +1,53 @@
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
+
+use super::{Sink, Wanted};
+use crate::error::Error;
+use crate::plan::SharedWriter;
+
+/// One body after the other, into one writer, as they arrive. What has gone out can't be taken
+/// back: the run has one item in flight, and tries none again of which a byte is out.
+pub(crate) struct Stream {
+    writer: SharedWriter,
+}
+
+impl Stream {
+    pub(crate) fn new(writer: SharedWriter) -> Self {
+        Self { writer }
+    }
+
+    fn locked(
+        &self,
+        write: impl FnOnce(&mut (dyn Write + Send)) -> std::io::Result<()>,
+    ) -> Result<(), Error> {
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        write(&mut *writer)
+            .map_err(|source| Error::Output { path: Path::new("the output").into(), source })
+    }
+}
+
+impl Sink for Stream {
+    type Part = ();
+
+    fn begin(&mut self, _: Wanted) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn write(&mut self, _: &mut (), bytes: &[u8]) -> Result<(), Error> {
+        self.locked(|writer| writer.write_all(bytes))
+    }
+
+    fn finish(&mut self, _: ()) -> Result<Option<PathBuf>, Error> {
+        self.locked(|writer| writer.flush())?;
+        Ok(None)
+    }
+
+    fn discard(&mut self, _: ()) -> Result<(), Error> {
+        self.locked(|writer| writer.flush())
+    }
+
+    fn close(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+}

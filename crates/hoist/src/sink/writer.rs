@@ -1,0 +1,199 @@
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use bytes::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+
+use super::{Sink, Wanted};
+use crate::error::Error;
+use crate::schedule::Ticket;
+
+/// The threads that write, seen from the I/O thread. Bodies wait for them in a channel that is
+/// bounded in bytes; the parts of one body go to one thread, in order.
+#[derive(Debug)]
+pub(crate) struct Writers {
+    threads: Vec<Thread>,
+    backlog: Arc<Semaphore>,
+    backlog_bytes: usize,
+    completions: Option<Completions>,
+}
+
+/// Bodies that were finished, as they are.
+pub(crate) type Completions = mpsc::Receiver<Completion>;
+
+#[derive(Debug)]
+struct Thread {
+    tasks: mpsc::Sender<Task>,
+    handle: JoinHandle<()>,
+}
+
+/// A body has its name; or the run can't go on.
+pub(crate) type Completion = (Ticket, Result<Option<PathBuf>, Error>);
+
+/// The I/O thread's way to the writers. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Handover {
+    threads: Arc<[mpsc::Sender<Task>]>,
+    backlog: Arc<Semaphore>,
+    backlog_bytes: usize,
+}
+
+#[derive(Debug)]
+enum Task {
+    Write {
+        ticket: Ticket,
+        /// With the first bytes of a body.
+        begin: Option<Box<Wanted>>,
+        chunks: Vec<Bytes>,
+        /// These are its last bytes.
+        finish: bool,
+        /// Given back when the bytes are written.
+        _room: OwnedSemaphorePermit,
+    },
+    Discard(Ticket),
+}
+
+/// Tasks and completions waiting for their reader.
+const QUEUE: usize = 1024;
+
+impl Writers {
+    /// Starts a thread for each sink.
+    pub(crate) fn start<S: Sink + 'static>(
+        sinks: Vec<S>,
+        backlog: NonZeroUsize,
+    ) -> Result<Self, Error> {
+        let (completed, completions) = mpsc::channel(QUEUE);
+        let mut threads = Vec::new();
+        for (n, sink) in sinks.into_iter().enumerate() {
+            let (tasks, received) = mpsc::channel(QUEUE);
+            let completed = completed.clone();
+            let handle = thread::Builder::new()
+                .name(format!("hoist-writer-{n}"))
+                .spawn(move || Writer { sink, parts: HashMap::new(), completed }.run(received))
+                .map_err(|source| Error::System { what: "a writer thread", source })?;
+            threads.push(Thread { tasks, handle });
+        }
+        let backlog_bytes = backlog.get().min(Semaphore::MAX_PERMITS);
+        let backlog = Arc::new(Semaphore::new(backlog_bytes));
+        Ok(Self { threads, backlog, backlog_bytes, completions: Some(completions) })
+    }
+
+    pub(crate) fn handover(&self) -> Handover {
+        Handover {
+            threads: self.threads.iter().map(|thread| thread.tasks.clone()).collect(),
+            backlog: Arc::clone(&self.backlog),
+            backlog_bytes: self.backlog_bytes,
+        }
+    }
+
+    /// Where finished bodies are told. The second call gets a receiver that tells nothing.
+    pub(crate) fn completions(&mut self) -> Completions {
+        self.completions.take().unwrap_or_else(|| mpsc::channel(1).1)
+    }
+
+    /// Lets the threads discard what is unfinished and tidy up, and waits for them. Every
+    /// `Handover` and the completions must be gone. Blocking.
+    pub(crate) fn join(mut self) {
+        for Thread { tasks, handle } in self.threads.drain(..) {
+            drop(tasks);
+            if let Err(panic) = handle.join() {
+                std::panic::resume_unwind(panic);
+            }
+        }
+    }
+}
+
+impl Handover {
+    /// Hands over bytes of a body; with `begin` its first, with `finish` its last. Waits while
+    /// too many bytes wait already. Not cancel-safe: a body that was begun is then left to
+    /// [`Handover::discard`].
+    pub(crate) async fn write(
+        &self,
+        ticket: Ticket,
+        begin: Option<Box<Wanted>>,
+        chunks: Vec<Bytes>,
+        finish: bool,
+    ) {
+        let bytes: usize = chunks.iter().map(Bytes::len).sum();
+        let room = u32::try_from(bytes.clamp(1, self.backlog_bytes)).unwrap_or(u32::MAX);
+        // Neither the semaphore nor the channel is closed while a handover lives.
+        let Ok(room) = Arc::clone(&self.backlog).acquire_many_owned(room).await else { return };
+        let task = Task::Write { ticket, begin, chunks, finish, _room: room };
+        let _ = self.thread(ticket).send(task).await;
+    }
+
+    /// Gives up a body that was begun and not finished.
+    pub(crate) async fn discard(&self, ticket: Ticket) {
+        let _ = self.thread(ticket).send(Task::Discard(ticket)).await;
+    }
+
+    fn thread(&self, ticket: Ticket) -> &mpsc::Sender<Task> {
+        &self.threads[ticket.0 % self.threads.len()]
+    }
+}
+
+struct Writer<S: Sink> {
+    sink: S,
+    parts: HashMap<Ticket, S::Part>,
+    completed: mpsc::Sender<Completion>,
+}
+
+impl<S: Sink> Writer<S> {
+    fn run(mut self, mut tasks: mpsc::Receiver<Task>) {
+        while let Some(task) = tasks.blocking_recv() {
+            let (ticket, done) = match task {
+                Task::Discard(ticket) => (ticket, self.discard(ticket).map(|()| None)),
+                Task::Write { ticket, begin, chunks, finish, .. } => {
+                    (ticket, self.write(ticket, begin, &chunks, finish))
+                }
+            };
+            let completion = match done {
+                Ok(None) => continue,
+                Ok(Some(path)) => Ok(path),
+                Err(error) => Err(error),
+            };
+            // Where nobody listens any more, the run is over.
+            let _ = self.completed.blocking_send((ticket, completion));
+        }
+        for (_, part) in self.parts.drain() {
+            let _ = self.sink.discard(part);
+        }
+        let _ = self.sink.close();
+    }
+
+    /// `Some` when the body is finished.
+    fn write(
+        &mut self,
+        ticket: Ticket,
+        begin: Option<Box<Wanted>>,
+        chunks: &[Bytes],
+        finish: bool,
+    ) -> Result<Option<Option<PathBuf>>, Error> {
+        if let Some(wanted) = begin {
+            let part = self.sink.begin(*wanted)?;
+            self.parts.insert(ticket, part);
+        }
+        // A body that could not be written has been reported, and the run is ending.
+        let Some(mut part) = self.parts.remove(&ticket) else { return Ok(None) };
+        let written = chunks.iter().try_for_each(|chunk| self.sink.write(&mut part, chunk));
+        if let Err(error) = written {
+            let _ = self.sink.discard(part);
+            return Err(error);
+        }
+        if finish {
+            return self.sink.finish(part).map(Some);
+        }
+        self.parts.insert(ticket, part);
+        Ok(None)
+    }
+
+    fn discard(&mut self, ticket: Ticket) -> Result<(), Error> {
+        match self.parts.remove(&ticket) {
+            Some(part) => self.sink.discard(part),
+            None => Ok(()),
+        }
+    }
+}

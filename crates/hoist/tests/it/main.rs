@@ -1,0 +1,13 @@
+//! The engine against real sockets: rehearsal servers on free ports of loopback.
+
+mod cancel;
+mod disk;
+mod examples;
+mod files;
+mod get;
+mod kinds;
+mod lists;
+mod permits;
+mod redirects;
+mod support;
+mod tls;
