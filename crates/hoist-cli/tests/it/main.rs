@@ -1,0 +1,14 @@
+//! The command as people and scripts meet it: the real binary, against servers of its own on free
+//! ports of this machine. Files are named after what is shown.
+
+#![expect(clippy::unwrap_used, reason = "in a test an unwrap is a finding")]
+
+mod flags;
+mod get;
+mod harness;
+mod interrupt;
+mod probe;
+mod rehearse;
+mod terminal;
+mod unwritable;
+mod usage;
