@@ -40,7 +40,7 @@ pub(crate) struct StartedRun<O> {
     pub(crate) outcomes: mpsc::Sender<Message<O>>,
     pub(crate) cancel: CancellationToken,
     /// Dropped when nothing of the run is left.
-    pub(crate) alive: oneshot::Sender<()>,
+    pub(crate) _alive: oneshot::Sender<()>,
     pub(crate) ordered: bool,
     pub(crate) report: Report,
 }
@@ -60,7 +60,7 @@ struct Running<O> {
     batch: std::vec::IntoIter<O>,
     batches: mpsc::Receiver<Message<O>>,
     alive: oneshot::Receiver<()>,
-    _cancel_on_drop: DropGuard,
+    cancel_on_drop: DropGuard,
 }
 
 /// Batches of outcomes between the engine and the reader. Batches are bounded in items and bytes
@@ -97,8 +97,8 @@ impl<O> Outcomes<O> {
     /// Gives up what is in flight and waits until no thread, socket or half-written file of the
     /// run is left.
     pub async fn shutdown(self) {
-        if let State::Running(Running { batches, alive, _cancel_on_drop, .. }) = self.state {
-            drop((batches, _cancel_on_drop));
+        if let State::Running(Running { batches, alive, cancel_on_drop, .. }) = self.state {
+            drop((batches, cancel_on_drop));
             // An error is what is waited for: the engine drops its end.
             let _ = alive.await;
         }
@@ -111,12 +111,12 @@ impl<O> Outcomes<O> {
         start(StartedRun {
             outcomes,
             cancel: cancel.clone(),
-            alive: alive_sender,
+            _alive: alive_sender,
             ordered: self.ordered,
             report: self.report.clone(),
         })?;
         let batch = Vec::new().into_iter();
-        Ok(Running { batch, batches, alive, _cancel_on_drop: cancel.drop_guard() })
+        Ok(Running { batch, batches, alive, cancel_on_drop: cancel.drop_guard() })
     }
 }
 
@@ -168,6 +168,9 @@ impl<O> fmt::Debug for Outcomes<O> {
             State::Running(_) => "running",
             State::Ended => "ended",
         };
-        f.debug_struct("Outcomes").field("state", &state).field("ordered", &self.ordered).finish()
+        f.debug_struct("Outcomes")
+            .field("state", &state)
+            .field("ordered", &self.ordered)
+            .finish_non_exhaustive()
     }
 }

@@ -131,8 +131,8 @@ mod tests {
             }
             other => panic!("{other:?}"),
         };
-        assert_eq!(wait("120"), Some(Duration::from_secs(120)));
-        assert_eq!(wait("Sun, 06 Nov 1994 08:50:37 GMT"), Some(Duration::from_secs(60)));
+        assert_eq!(wait("120"), Some(Duration::from_mins(2)));
+        assert_eq!(wait("Sun, 06 Nov 1994 08:50:37 GMT"), Some(Duration::from_mins(1)));
         assert_eq!(wait("Sun, 06 Nov 1994 08:48:37 GMT"), Some(Duration::ZERO));
         assert_eq!(wait("99999999999999999999999"), Some(Duration::from_secs(u64::MAX)));
         assert_eq!(wait("soon"), None);

@@ -36,8 +36,6 @@ pub(super) struct Tail {
     /// What the writer must know first, where it knows nothing yet.
     pub(super) begin: Option<Box<Wanted>>,
     pub(super) chunks: Vec<Bytes>,
-    /// Bytes of the whole body.
-    pub(super) length: u64,
 }
 
 /// A body that did not become whole.
@@ -69,7 +67,7 @@ impl Receiving<'_> {
             let broken = |failure| Broken { failure, begun: begin.is_none() };
             let length = self.watch.received();
             let data = match frame {
-                Ok(None) => return Ok(Tail { begin, chunks, length }),
+                Ok(None) => return Ok(Tail { begin, chunks }),
                 Ok(Some(Ok(frame))) => match frame.into_data() {
                     Ok(data) => data,
                     // Trailer fields: nobody asked for them.

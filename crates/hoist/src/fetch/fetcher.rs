@@ -43,7 +43,8 @@ impl Fetcher {
         let in_flight = plan.limits.in_flight.get();
         let resolver = Resolver::start(&plan.dns, in_flight, seed, &tasks)?;
         let budget = connection_budget();
-        let pool = Rc::new(RefCell::new(Pool::new(budget, defaults::IDLE_TIMEOUT)));
+        let max_idle = defaults::IDLE_CONNECTIONS.max(in_flight);
+        let pool = Rc::new(RefCell::new(Pool::new(budget, max_idle, defaults::IDLE_TIMEOUT)));
         let connector = Connector {
             resolver,
             tls: Tls::new(plan.tls, budget.min(16_384)),

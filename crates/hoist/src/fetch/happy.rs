@@ -107,15 +107,15 @@ mod tests {
 
     async fn race(
         delays: &'static [(u64, Result<(), FailureKind>)],
-    ) -> (Vec<u64>, Result<usize, FailureKind>) {
+    ) -> (Vec<u128>, Result<usize, FailureKind>) {
         let begun = Rc::new(RefCell::new(Vec::new()));
         let start = Instant::now();
-        let addresses = (0..delays.len()).map(|n| SocketAddr::from(([127, 0, 0, 1], n as u16)));
+        let addresses = (0..).zip(delays).map(|(n, _)| SocketAddr::from(([127, 0, 0, 1], n)));
         let connect = |address: SocketAddr| {
             let begun = Rc::clone(&begun);
             async move {
                 let n = usize::from(address.port());
-                begun.borrow_mut().push(start.elapsed().as_millis() as u64);
+                begun.borrow_mut().push(start.elapsed().as_millis());
                 let (delay, result) = delays[n];
                 sleep(Duration::from_millis(delay)).await;
                 result.map(|()| n).map_err(|kind| Failure::new(kind, "x"))

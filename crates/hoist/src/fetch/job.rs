@@ -65,7 +65,7 @@ impl GetJob {
         Ok(Self { fetcher: Rc::new(fetcher), template, attempts: JoinSet::new(), completions })
     }
 
-    fn outcome(&self, item: &GetItem, verdict: GetVerdict, failure: Option<Failure>) -> GetOutcome {
+    fn outcome(item: &GetItem, verdict: GetVerdict, failure: Option<Failure>) -> GetOutcome {
         let progress = item.progress.as_deref();
         let last = progress.and_then(|progress| progress.last.as_ref());
         let final_url =
@@ -203,15 +203,15 @@ impl Job for GetJob {
         let outcome = match (conclusion, last) {
             (Conclusion::LastAttempt, Some(End::Received { .. })) => return None,
             (Conclusion::LastAttempt, Some(End::NotFound)) => {
-                self.outcome(item, GetVerdict::NotFound, None)
+                Self::outcome(item, GetVerdict::NotFound, None)
             }
-            (Conclusion::LastAttempt, _) => self.outcome(item, GetVerdict::Failed, failure),
+            (Conclusion::LastAttempt, _) => Self::outcome(item, GetVerdict::Failed, failure),
             (Conclusion::Deferred(asked), _) => {
                 let failure = failure.map(|failure| {
                     let reason = format!("{}; it asks to wait {}", failure.reason, seconds(asked));
                     Failure::new(failure.kind, reason)
                 });
-                let mut outcome = self.outcome(item, GetVerdict::Deferred, failure);
+                let mut outcome = Self::outcome(item, GetVerdict::Deferred, failure);
                 outcome.retry_at = SystemTime::now().checked_add(asked);
                 outcome
             }
@@ -221,14 +221,14 @@ impl Job for GetJob {
                 let before = before.unwrap_or_default();
                 let reason = format!("not done within {allowed}, while it waited{before}");
                 let failure = Failure::new(FailureKind::Deadline, reason);
-                self.outcome(item, GetVerdict::Failed, Some(failure))
+                Self::outcome(item, GetVerdict::Failed, Some(failure))
             }
         };
         Some(outcome)
     }
 
     fn saved(&mut self, item: &mut GetItem, path: Self::Saved) -> GetOutcome {
-        let mut outcome = self.outcome(item, GetVerdict::Ok, None);
+        let mut outcome = Self::outcome(item, GetVerdict::Ok, None);
         outcome.path = path;
         let last = item.progress.as_mut().and_then(|progress| progress.last.take());
         if let Some(End::Received { content_type, unframed }) = last.map(|last| last.end) {

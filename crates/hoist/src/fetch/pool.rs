@@ -47,6 +47,7 @@ pub(super) struct Pool {
     next: u64,
     open: Rc<Cell<usize>>,
     budget: usize,
+    max_idle: usize,
     idle_timeout: Duration,
 }
 
@@ -58,14 +59,16 @@ struct Idle {
 }
 
 impl Pool {
-    /// `budget` is how many connections may be open, idle and busy ones together.
-    pub(super) fn new(budget: usize, idle_timeout: Duration) -> Self {
+    /// `budget` is how many connections may be open, idle and busy ones together; `max_idle`, how
+    /// many of them idle.
+    pub(super) fn new(budget: usize, max_idle: usize, idle_timeout: Duration) -> Self {
         Self {
             idle: HashMap::new(),
             by_age: BTreeMap::new(),
             next: 0,
             open: Rc::default(),
             budget,
+            max_idle,
             idle_timeout,
         }
     }
@@ -85,6 +88,7 @@ impl Pool {
 
     pub(super) fn put(&mut self, origin: Origin, connection: Connection, now: Instant) {
         self.close_old(now);
+        while self.by_age.len() >= self.max_idle && self.close_oldest() {}
         let number = self.next;
         self.next += 1;
         self.by_age.insert(number, origin.clone());

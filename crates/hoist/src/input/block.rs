@@ -40,7 +40,7 @@ impl Iterator for Block {
         match self {
             Self::Text { first, bytes, taken } => {
                 let rest = bytes.get(*taken..).filter(|rest| !rest.is_empty())?;
-                let length = memchr(rest).map_or(rest.len(), |at| at + 1);
+                let length = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
                 let position = *first;
                 let line = parse(position, &rest[..length]);
                 *taken += length;
@@ -69,10 +69,6 @@ impl Iterator for Block {
             }
         }
     }
-}
-
-fn memchr(bytes: &[u8]) -> Option<usize> {
-    bytes.iter().position(|byte| *byte == b'\n')
 }
 
 fn parse(position: Position, raw: &[u8]) -> Line {

@@ -123,13 +123,13 @@ impl LineBlocks {
     fn next_block(&mut self, next: &mut Position) -> io::Result<Option<Block>> {
         loop {
             let fresh = &self.pending[self.scanned..];
-            if let Some(first) = fresh.iter().position(|byte| *byte == b'\n') {
+            if let Some(first) = memchr::memchr(b'\n', fresh) {
                 let first = self.scanned + first;
                 if self.too_long.is_some() || first > MAX_LINE {
                     return Ok(Some(self.cut_too_long(first + 1, next)));
                 }
                 // Only the first line can be too long: the others lie within one read.
-                let last = self.pending.iter().rposition(|byte| *byte == b'\n').unwrap_or(first);
+                let last = memchr::memrchr(b'\n', &self.pending).unwrap_or(first);
                 let rest = self.pending.split_off(last + 1);
                 self.scanned = rest.len();
                 return Ok(Some(text(std::mem::replace(&mut self.pending, rest), next)));
@@ -186,7 +186,7 @@ impl LineBlocks {
 
 fn text(bytes: Vec<u8>, next: &mut Position) -> Block {
     let first = *next;
-    let ends = bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
+    let ends = memchr::memchr_iter(b'\n', &bytes).count() as u64;
     let open = u64::from(bytes.last().is_some_and(|byte| *byte != b'\n'));
     *next = Position(first.0 + ends + open);
     Block::Text { first, bytes, taken: 0 }

@@ -1,3 +1,4 @@
+use std::fmt::Write;
 use std::path::PathBuf;
 
 use url::Url;
@@ -149,7 +150,8 @@ fn safe(raw: &str) -> String {
 fn escape(part: &mut String, c: char) {
     let mut utf8 = [0; 4];
     for byte in c.encode_utf8(&mut utf8).bytes() {
-        part.push_str(&format!("%{byte:02X}"));
+        // Writing to a string can't fail.
+        let _ = write!(part, "%{byte:02X}");
     }
 }
 
@@ -223,7 +225,7 @@ mod tests {
         let a = name(&format!("http://a.example/{}1.jpeg", "x".repeat(500)));
         let b = name(&format!("http://a.example/{}2.jpeg", "x".repeat(500)));
         assert_ne!(a, b);
-        assert!(a.len() < 220 && a.ends_with(".jpeg"), "{a}");
+        assert!(a.len() < 220 && a.split('.').next_back() == Some("jpeg"), "{a}");
         let deep = name(&format!("http://a.example/{}", "d/".repeat(20_000)));
         assert!(deep.len() <= 1100 && deep.starts_with("a.example/d/"), "{}", deep.len());
     }

@@ -46,7 +46,7 @@ impl Target {
             }
         };
         let name =
-            name.map(|name| name.trim_ascii().into()).filter(|name: &Box<str>| !name.is_empty());
+            name.as_deref().map(str::trim_ascii).filter(|name| !name.is_empty()).map(Into::into);
         Self::from_url(&text, name)
     }
 
@@ -96,7 +96,7 @@ impl Target {
 
     /// Bytes that it takes in memory, about.
     pub(crate) fn weight(&self) -> usize {
-        let own = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
+        let own = |text: &Option<Box<str>>| text.as_deref().map_or(0, str::len);
         self.url.as_str().len() + own(&self.shown) + own(&self.name)
     }
 }

@@ -38,7 +38,8 @@ pub(crate) fn connect_timeout(origin: &str, stage: &str, allowed: Duration) -> F
 
 /// The TLS handshake failed.
 pub(crate) fn tls(host: &str, error: &std::io::Error) -> Failure {
-    let by_rustls = error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>());
+    let by_rustls =
+        error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>);
     match error.kind() {
         ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof | ErrorKind::BrokenPipe
             if !by_rustls =>

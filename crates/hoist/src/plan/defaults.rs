@@ -39,7 +39,7 @@ pub const MAX_REDIRECTS: u32 = 10;
 pub const MAX_BODY: u64 = 16 << 30;
 
 /// For all attempts of a URL together.
-pub const GET_DEADLINE: Duration = Duration::from_secs(5 * 60);
+pub const GET_DEADLINE: Duration = Duration::from_mins(5);
 
 /// Added to a URL's deadline for each MiB of its body that was received.
 pub const GET_DEADLINE_PER_MIB: Duration = Duration::from_secs(1);
@@ -53,6 +53,10 @@ pub const BACKOFF_MAX: Duration = Duration::from_secs(30);
 
 /// An idle connection is kept this long: most servers close theirs after 5 to 75 s.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Idle connections kept over all origins, or as many as may be in flight where that is more: each
+/// holds some 30 KB, and a list of a million origins would else keep what it never asks again.
+pub const IDLE_CONNECTIONS: usize = 512;
 
 /// The head of an answer, and the read buffer of a connection, in bytes.
 pub const MAX_HEAD: usize = 64 << 10;

@@ -37,7 +37,7 @@ impl GetPlan {
 impl ProbePlan {
     /// Probes every item of the source.
     pub fn run(self, source: Source) -> Outcomes<ProbeOutcome> {
-        Outcomes::new(move |run| on_io_thread(run, move |run| probe(self, source, run)))
+        Outcomes::new(move |run| on_io_thread(run, move |run| probe(&self, source, run)))
     }
 }
 
@@ -98,7 +98,7 @@ fn get(mut plan: GetPlan, source: Source, run: &StartedRun<GetOutcome>) -> Stop 
     stop
 }
 
-fn probe(plan: ProbePlan, source: Source, run: &StartedRun<ProbeOutcome>) -> Stop {
+fn probe(plan: &ProbePlan, source: Source, run: &StartedRun<ProbeOutcome>) -> Stop {
     let mut random = random(plan.seed);
     let policy = Policy {
         // Queries are sent again by the exchange, within the one attempt at a name.
@@ -108,7 +108,7 @@ fn probe(plan: ProbePlan, source: Source, run: &StartedRun<ProbeOutcome>) -> Sto
     };
     let limits = plan.limits.clone();
     block_on(async {
-        let mut job = ProbeJob::start(&plan, random.u64(..))?;
+        let mut job = ProbeJob::start(plan, random.u64(..))?;
         Ok(drive(&mut job, limits, policy, source, run, random).await)
     })
 }

@@ -206,18 +206,14 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
                     Retry::Soon => backoff,
                     Retry::After(asked) => asked.saturating_add(backoff.min(asked / 8)),
                 };
-                match now.checked_add(rest).filter(|until| *until < deadline) {
-                    Some(until) => {
-                        self.rest(ticket, until);
-                        Next::Again
-                    }
-                    None => {
-                        self.settle(ticket);
-                        match retry {
-                            Retry::Soon => Next::Settled,
-                            Retry::After(asked) => Next::Deferred(asked),
-                        }
-                    }
+                if let Some(until) = now.checked_add(rest).filter(|until| *until < deadline) {
+                    self.rest(ticket, until);
+                    return Next::Again;
+                }
+                self.settle(ticket);
+                match retry {
+                    Retry::Soon => Next::Settled,
+                    Retry::After(asked) => Next::Deferred(asked),
                 }
             }
         }
@@ -329,6 +325,7 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
     }
 }
 
+#[derive(Clone, Copy)]
 enum Turn {
     First,
     Last,

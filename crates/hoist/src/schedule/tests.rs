@@ -210,10 +210,7 @@ proptest! {
                         }
                     }
                 }
-                Step::End(..) => match schedule.next_wake() {
-                    Some(at) => now = now.max(at),
-                    None => {}
-                },
+                Step::End(..) => now = schedule.next_wake().map_or(now, |at| now.max(at)),
                 Step::Pass(ms) => now += Duration::from_millis(ms.into()),
             }
             run(&mut schedule, now, &mut flying, &mut origins)?;

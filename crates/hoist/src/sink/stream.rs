@@ -34,16 +34,16 @@ impl Sink for Stream {
         Ok(())
     }
 
-    fn write(&mut self, _: &mut (), bytes: &[u8]) -> Result<(), Error> {
+    fn write(&mut self, (): &mut (), bytes: &[u8]) -> Result<(), Error> {
         self.locked(|writer| writer.write_all(bytes))
     }
 
-    fn finish(&mut self, _: ()) -> Result<Option<PathBuf>, Error> {
+    fn finish(&mut self, (): ()) -> Result<Option<PathBuf>, Error> {
         self.locked(|writer| writer.flush())?;
         Ok(None)
     }
 
-    fn discard(&mut self, _: ()) -> Result<(), Error> {
+    fn discard(&mut self, (): ()) -> Result<(), Error> {
         self.locked(|writer| writer.flush())
     }
 

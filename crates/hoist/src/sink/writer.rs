@@ -135,6 +135,9 @@ impl Handover {
     }
 }
 
+/// A body is finished; here it is, where its sink has names.
+struct Named(Option<PathBuf>);
+
 struct Writer<S: Sink> {
     sink: S,
     parts: HashMap<Ticket, S::Part>,
@@ -152,7 +155,7 @@ impl<S: Sink> Writer<S> {
             };
             let completion = match done {
                 Ok(None) => continue,
-                Ok(Some(path)) => Ok(path),
+                Ok(Some(Named(path))) => Ok(path),
                 Err(error) => Err(error),
             };
             // Where nobody listens any more, the run is over.
@@ -164,14 +167,14 @@ impl<S: Sink> Writer<S> {
         let _ = self.sink.close();
     }
 
-    /// `Some` when the body is finished.
+    /// The name, once the body is finished; `Ok(None)` before.
     fn write(
         &mut self,
         ticket: Ticket,
         begin: Option<Box<Wanted>>,
         chunks: &[Bytes],
         finish: bool,
-    ) -> Result<Option<Option<PathBuf>>, Error> {
+    ) -> Result<Option<Named>, Error> {
         if let Some(wanted) = begin {
             let part = self.sink.begin(*wanted)?;
             self.parts.insert(ticket, part);
@@ -184,7 +187,7 @@ impl<S: Sink> Writer<S> {
             return Err(error);
         }
         if finish {
-            return self.sink.finish(part).map(Some);
+            return self.sink.finish(part).map(|path| Some(Named(path)));
         }
         self.parts.insert(ticket, part);
         Ok(None)
