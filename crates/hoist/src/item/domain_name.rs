@@ -14,7 +14,7 @@ use crate::outcome::{Failure, FailureKind};
 pub(crate) enum DomainName {
     /// To be looked up.
     Name(WireName),
-    /// An address: IPv6, or IPv4 in any form that inet_aton(3) takes.
+    /// An address: IPv6, or IPv4 in any form that `inet_aton(3)` takes.
     Literal(IpAddr),
 }
 
@@ -67,14 +67,6 @@ impl DomainName {
         match WireName::from_ascii(&ascii) {
             Ok(name) => Ok(Self::Name(name)),
             Err(reason) => Err(bad(reason)),
-        }
-    }
-
-    /// Bytes that it takes in memory, about.
-    pub(crate) fn weight(&self) -> usize {
-        match self {
-            Self::Name(name) => name.as_wire().len(),
-            Self::Literal(_) => 0,
         }
     }
 }
@@ -241,7 +233,7 @@ fn literal(text: &str) -> Option<IpAddr> {
 }
 
 /// One to four numbers, decimal, octal with a leading 0 or hexadecimal with 0x; the last one fills
-/// the bytes that are left (inet_aton(3)).
+/// the bytes that are left (`inet_aton(3)`).
 fn inet_aton(text: &str) -> Option<Ipv4Addr> {
     let mut parts = [0_u32; 4];
     let mut count = 0;

@@ -66,7 +66,7 @@ impl fmt::Display for Problem {
     /// What the server does.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Rcode(code) => write!(f, "answers {}", code),
+            Self::Rcode(code) => write!(f, "answers {code}"),
             Self::Referral => f.write_str("refers to other servers"),
             Self::Malformed => f.write_str("answers what can't be read"),
             Self::AliasLoop => f.write_str("answers with aliases that lead in a circle"),
@@ -258,7 +258,7 @@ fn is_name(parsed: &ParsedName<&[u8]>, name: &WireName) -> bool {
 
 fn to_wire(parsed: &ParsedName<&[u8]>) -> Option<WireName> {
     let mut wire = Vec::with_capacity(64);
-    for label in parsed.iter() {
+    for label in parsed {
         wire.push(u8::try_from(label.len()).ok()?);
         wire.extend_from_slice(label.as_slice());
     }

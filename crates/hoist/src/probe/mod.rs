@@ -20,6 +20,8 @@ mod flight;
 mod hosts;
 mod job;
 mod message;
+#[cfg(test)]
+mod rehearsed;
 mod resolver;
 mod servers;
 mod system;

@@ -52,14 +52,12 @@ impl Resolver {
                 (Source::System(pool), Some(results))
             }
             Via::Dns { resolv_conf, servers: named } => {
-                let mut servers = named.clone();
-                match resolv_conf {
-                    // Its stand-in for a missing file is for those who named nobody.
-                    Some(path) if servers.is_empty() => servers = servers::of_system(path)?,
-                    Some(_) => {}
-                    None if servers.is_empty() => servers.push(servers::default_server()),
-                    None => {}
-                }
+                // The file, and what stands in for a missing one, is for those who named nobody.
+                let servers = match resolv_conf {
+                    _ if !named.is_empty() => named.clone(),
+                    Some(path) => servers::of_system(path)?,
+                    None => vec![servers::default_server()],
+                };
                 let hosts = plan.hosts.as_deref().map(Hosts::read).transpose()?;
                 let policy = Policy {
                     timeout: plan.timeout,

@@ -173,11 +173,10 @@ impl Inquiry {
             Question::Aaaa => Some((alone(self.aaaa.known()?), Rtype::AAAA)),
             Question::Address => Some(match (self.a.known()?, self.aaaa.known()) {
                 (Addresses { .. }, _) => (Found, Rtype::A),
-                (NxDomain, _) => (NotFound, Rtype::A),
+                (NxDomain, _) | (NoData, Some(NxDomain)) => (NotFound, Rtype::A),
                 (NoData | Unsure(_), None) => return None,
                 (NoData | Unsure(_), Some(Addresses { .. })) => (Found, Rtype::AAAA),
                 (NoData, Some(NoData)) => (NotFound, Rtype::AAAA),
-                (NoData, Some(NxDomain)) => (NotFound, Rtype::A),
                 (NoData, Some(Unsure(_))) => (Unknown, Rtype::AAAA),
                 (Unsure(_), Some(_)) => (Unknown, Rtype::A),
             }),

@@ -1,21 +1,21 @@
+mod replies;
+mod sockets;
+
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use domain::base::iana::{Rcode, Rtype};
+use domain::base::iana::Rtype;
 use fastrand::Rng;
 use slab::Slab;
 
-use super::pending::{
-    About, Complaint, Handle, Pending, Resolved, Sent, SentList, Settled, Stamped, State,
-};
+use super::pending::{About, Handle, Pending, Sent, SentList, Settled, Stamped, State};
 use super::reasons;
 use super::server::{PAUSE, Server, Socket, SocketId};
 use super::waits::Waits;
 use crate::item::WireName;
-use crate::outcome::Failure;
-use crate::probe::message::{self, Reply};
+use crate::probe::message;
 
 /// How long to wait, and how often to ask.
 #[derive(Debug, Clone, Copy)]
@@ -47,30 +47,14 @@ pub(crate) struct Tcp {
     who: Stamped,
 }
 
-/// A server that one more socket is wanted for.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Wanted {
-    pub(crate) address: SocketAddr,
-    server: usize,
-}
-
 /// Queries sent in one go: a default socket buffer takes about as many answers. Until there is a
 /// window for each server, this alone keeps thousands of names from overrunning buffers at the
 /// start of a run.
 const BURST: u32 = 250;
 /// From one burst to the next.
 const PACE: Duration = Duration::from_millis(1);
-/// Useless replies to a question, at least, before it is given up.
-const USELESS_MAX: usize = 3;
-/// Times that nobody listens at a server that never said a word, before it is given up.
-const REFUSALS_MAX: u32 = 3;
-/// Aliases that are asked on for, one by one.
-const ALIASES_MAX: u32 = 8;
 /// TCP connections to one server at once.
 const TCP_MAX: usize = 8;
-/// Queries after which a socket is replaced, so that its port does not stay a fixed target; half
-/// as many more by chance.
-const WORN: u32 = 4096;
 
 /// The state of all questions under way. See the module.
 #[derive(Debug)]
@@ -191,60 +175,6 @@ impl Exchange {
         self.waits.len()
     }
 
-    /// Whether `poll_socket` has something.
-    pub(crate) fn wants_socket(&self) -> bool {
-        !self.wanting.is_empty()
-    }
-
-    /// A server for which a socket is wanted. Tell `socket_opened` or `socket_failed`.
-    pub(crate) fn poll_socket(&mut self) -> Option<Wanted> {
-        let server = self.wanting.pop_front()?;
-        Some(Wanted { address: self.servers[server].address, server })
-    }
-
-    /// The socket is there and connected; this is its number.
-    pub(crate) fn socket_opened(&mut self, wanted: Wanted) -> SocketId {
-        let worn_at = WORN + self.rng.u32(..WORN / 2);
-        let socket = Socket { server: wanted.server, live: 0, used: 0, worn_at, retired: false };
-        let id = SocketId(narrow(self.sockets.insert(socket)));
-        let server = &mut self.servers[wanted.server];
-        server.wanting = false;
-        server.sockets += 1;
-        server.pool.push(id);
-        self.blocked_until = None;
-        if let Some(worn) = server.worn.take() {
-            server.pool.retain(|other| *other != worn);
-            if let Some(socket) = self.sockets.get_mut(worn.0 as usize) {
-                socket.retired = true;
-                if socket.live == 0 {
-                    self.close(worn);
-                }
-            }
-        }
-        id
-    }
-
-    /// There is no socket to be had; with a reason if it is because of the server's address, and
-    /// without when descriptors are out, which only takes waiting.
-    pub(crate) fn socket_failed(&mut self, now: Instant, wanted: Wanted, reason: Option<String>) {
-        let server = &mut self.servers[wanted.server];
-        server.wanting = false;
-        if let Some(reason) = reason {
-            self.blocked_until = None;
-            self.not_there(now, wanted.server, Some(reason));
-        } else {
-            server.no_sockets_until = Some(now + PAUSE);
-        }
-    }
-
-    /// A socket that nothing is expected from any more.
-    pub(crate) fn poll_close(&mut self) -> Option<SocketId> {
-        let id = self.closing.pop()?;
-        // Not before: its number must not pass to another while the shell still has it.
-        self.sockets.remove(id.0 as usize);
-        Some(id)
-    }
-
     /// The next query to send now, written into the buffer.
     pub(crate) fn poll_transmit(&mut self, now: Instant, buffer: &mut Vec<u8>) -> Option<Transmit> {
         loop {
@@ -304,58 +234,6 @@ impl Exchange {
         self.queue.push_front(who);
     }
 
-    /// Nobody listens at the other end of the socket: the machine there said so, or the network,
-    /// with a reason.
-    pub(crate) fn refused(&mut self, now: Instant, socket: SocketId, reason: Option<String>) {
-        if let Some(socket) = self.sockets.get(socket.0 as usize) {
-            let at = socket.server;
-            self.not_there(now, at, reason);
-        }
-    }
-
-    /// A datagram has come in. What answers no query of this socket, by id and question, is as if
-    /// it had not come.
-    pub(crate) fn receive(&mut self, now: Instant, socket: SocketId, bytes: &[u8]) {
-        let Some(id) = message::id_of(bytes) else { return };
-        let Some(&index) = self.ids.get(&key(socket, id)) else { return };
-        let pending = &self.pending[index as usize];
-        let Some(sent) = pending.sent.find(socket, id) else { return };
-        let Some(reply) = message::read_reply(bytes, &pending.name, pending.rtype) else { return };
-        let at = self.sockets[socket.0 as usize].server;
-        self.servers[at].replied(now);
-        if sent.plain && !matches!(reply, Reply::Useless(_)) {
-            self.servers[at].plain = true;
-        }
-        match reply {
-            Reply::Cut if pending.state == State::Tcp => {}
-            Reply::Cut => {
-                let deadline = pending.deadline;
-                self.pending[index as usize].server = Some(at);
-                let who = self.enter(index, State::Tcp);
-                self.tcp_queue.push_back(who);
-                self.waits.until(deadline, who);
-            }
-            Reply::Useless(problem) => {
-                let is_last = pending.state == State::Sent && pending.sent.last() == Some(sent);
-                self.forget(index, sent);
-                let pending = &mut self.pending[index as usize];
-                let about = About::Reply(problem);
-                if !is_last {
-                    // Another query is under way, or about to be, that may fare better.
-                    pending.complaint = Some(Complaint { server: at, about });
-                } else if problem.may_be_edns() && !sent.plain {
-                    pending.plain = true;
-                    pending.stay = true;
-                    pending.tries = pending.tries.saturating_sub(1);
-                    self.enqueue(index);
-                } else {
-                    self.complain(now, index, at, about);
-                }
-            }
-            decisive => self.decide(index, at, decisive),
-        }
-    }
-
     /// A query that is to go over TCP now, written into the buffer. Tell `tcp_ended`.
     pub(crate) fn poll_tcp(&mut self, now: Instant, buffer: &mut Vec<u8>) -> Option<Tcp> {
         // A server whose places are taken must not hold up the others.
@@ -382,27 +260,6 @@ impl Exchange {
             return Some(Tcp { address: self.servers[server].address, deadline, server, who });
         }
         None
-    }
-
-    /// The connection is over: with an answer or without.
-    pub(crate) fn tcp_ended(&mut self, now: Instant, tcp: Tcp, answer: Option<&[u8]>) {
-        let server = &mut self.servers[tcp.server];
-        server.tcp = server.tcp.saturating_sub(1);
-        if self.is_stale(tcp.who) {
-            return;
-        }
-        let index = tcp.who.index;
-        let pending = &self.pending[index as usize];
-        let reply = answer
-            .filter(|bytes| message::id_of(bytes) == Some(pending.tcp_id))
-            .and_then(|bytes| message::read_reply(bytes, &pending.name, pending.rtype));
-        match reply {
-            None | Some(Reply::Cut) => self.complain(now, index, tcp.server, About::Tcp),
-            Some(Reply::Useless(problem)) => {
-                self.complain(now, index, tcp.server, About::Reply(problem));
-            }
-            Some(decisive) => self.decide(index, tcp.server, decisive),
-        }
     }
 
     /// When to call `handle_timeout` and look for something to send.
@@ -494,151 +351,6 @@ impl Exchange {
         Transmit { socket, handle: Handle { index, serial: pending.serial } }
     }
 
-    /// A reply that brings the question further.
-    fn decide(&mut self, index: u32, at: usize, reply: Reply) {
-        let ttl_so_far = self.pending[index as usize].ttl;
-        let (resolved, rcode) = match reply {
-            Reply::Addresses { addresses, ttl } => {
-                (Resolved::Addresses { addresses, ttl: ttl.min(ttl_so_far) }, Rcode::NOERROR)
-            }
-            Reply::NoData => (Resolved::NoData, Rcode::NOERROR),
-            Reply::NxDomain => (Resolved::NxDomain, Rcode::NXDOMAIN),
-            Reply::Alias { target, ttl } => return self.follow(index, target, ttl),
-            // Handled where they arrive.
-            Reply::Cut | Reply::Useless(_) => return,
-        };
-        let pending = self.take_out(index);
-        self.settled.push_back(Settled {
-            owner: pending.owner,
-            rtype: pending.rtype,
-            resolved,
-            server: Some(self.servers[at].address),
-            rcode: Some(rcode.to_int().into()),
-            queries: pending.queries,
-        });
-    }
-
-    /// Asks on for the name that this one is an alias of.
-    fn follow(&mut self, index: u32, target: WireName, ttl: u32) {
-        while let Some(sent) = self.pending[index as usize].sent.last() {
-            self.forget(index, sent);
-        }
-        let pending = &mut self.pending[index as usize];
-        pending.name = target;
-        pending.aliases += 1;
-        pending.ttl = pending.ttl.min(ttl);
-        pending.tries = 0;
-        pending.useless = 0;
-        pending.complaint = None;
-        pending.stay = true;
-        if pending.aliases > ALIASES_MAX {
-            self.give_up(index, |pending, _| reasons::aliases(pending));
-        } else {
-            self.enqueue(index);
-        }
-    }
-
-    /// A reply of no use: another server is asked, or the same one after a pause.
-    fn complain(&mut self, now: Instant, index: u32, at: usize, about: About) {
-        let servers = self.servers.len();
-        let pending = &mut self.pending[index as usize];
-        pending.complaint = Some(Complaint { server: at, about });
-        pending.useless += 1;
-        let useless = pending.useless as usize;
-        if useless >= USELESS_MAX.max(servers) || pending.tries > self.policy.retries {
-            self.give_up(index, reasons::useless);
-        } else if useless < servers {
-            self.enqueue(index);
-        } else {
-            let doublings = u32::try_from(useless - servers).unwrap_or(u32::MAX).min(5);
-            self.rest(index, now + PAUSE * (1 << doublings));
-        }
-    }
-
-    /// Nobody listens at a server: all that wait for it go elsewhere, or wait until it is tried
-    /// again. The queries reached nobody, so they are no tries.
-    fn not_there(&mut self, now: Instant, at: usize, reason: Option<String>) {
-        if !self.servers[at].refused(now, reason) {
-            return;
-        }
-        let nobody = self.nobody_listens();
-        let never = self.never_replied();
-        let waiting: Vec<u32> = self
-            .pending
-            .iter()
-            .filter(|(_, pending)| pending.state == State::Sent && pending.server == Some(at))
-            .map(|(index, _)| narrow(index))
-            .collect();
-        for index in waiting {
-            let pending = &mut self.pending[index as usize];
-            pending.refused += 1;
-            pending.tries = pending.tries.saturating_sub(1);
-            let all = self.servers.iter().all(|server| server.refusals > 0);
-            if nobody || never && all && pending.refused >= REFUSALS_MAX {
-                self.give_up(index, reasons::refused);
-            } else {
-                self.enqueue(index);
-            }
-        }
-    }
-
-    /// Whether it is plain that there is no server at all. A server that has answered once in
-    /// this run is thought to come back.
-    fn nobody_listens(&self) -> bool {
-        self.never_replied() && self.servers.iter().all(|server| server.refusals >= REFUSALS_MAX)
-    }
-
-    fn never_replied(&self) -> bool {
-        self.servers.iter().all(|server| server.last_reply.is_none())
-    }
-
-    fn overdue(&mut self, now: Instant, index: u32) {
-        self.give_up(index, |pending, servers| reasons::deadline(now, pending, servers));
-    }
-
-    fn give_up(&mut self, index: u32, reason: impl FnOnce(&Pending, &[Server]) -> Failure) {
-        let pending = self.take_out(index);
-        let failure = reason(&pending, &self.servers);
-        let complaint = pending.complaint;
-        self.settled.push_back(Settled {
-            owner: pending.owner,
-            rtype: pending.rtype,
-            resolved: Resolved::Unknown(failure),
-            server: complaint.map(|complaint| self.servers[complaint.server].address),
-            rcode: complaint.and_then(|complaint| match complaint.about {
-                About::Reply(problem) => problem.rcode(),
-                About::Tcp => None,
-            }),
-            queries: pending.queries,
-        });
-    }
-
-    /// Forgets a question and the ids of its queries.
-    fn take_out(&mut self, index: u32) -> Pending {
-        while let Some(sent) = self.pending[index as usize].sent.last() {
-            self.forget(index, sent);
-        }
-        self.pending.remove(index as usize)
-    }
-
-    /// No answer to this query counts any more.
-    fn forget(&mut self, index: u32, sent: Sent) {
-        self.pending[index as usize].sent.remove(sent);
-        self.ids.remove(&key(sent.socket, sent.id));
-        let Some(socket) = self.sockets.get_mut(sent.socket.0 as usize) else { return };
-        socket.live -= 1;
-        self.servers[socket.server].live -= 1;
-        if socket.retired && socket.live == 0 {
-            self.close(sent.socket);
-        }
-    }
-
-    fn close(&mut self, id: SocketId) {
-        let server = self.sockets[id.0 as usize].server;
-        self.servers[server].sockets -= 1;
-        self.closing.push(id);
-    }
-
     fn enqueue(&mut self, index: u32) {
         let who = self.enter(index, State::Queued);
         self.queue.push_back(who);
@@ -700,26 +412,6 @@ impl Exchange {
             .map(|step| (first + step) % count)
             .find(|at| !self.servers[*at].rests(now))
             .unwrap_or(first)
-    }
-
-    fn want_socket(&mut self, now: Instant, at: usize) {
-        let server = &mut self.servers[at];
-        if server.wants_socket() && server.no_sockets_until.is_none_or(|until| until <= now) {
-            server.wanting = true;
-            server.no_sockets_until = None;
-            self.wanting.push_back(at);
-        }
-    }
-
-    /// A socket and an id that no other query has.
-    fn draw(&mut self, at: usize) -> Option<(SocketId, u16)> {
-        let pool = &self.servers[at].pool;
-        if pool.is_empty() {
-            return None;
-        }
-        (0..16)
-            .map(|_| (pool[self.rng.usize(..pool.len())], self.rng.u16(..)))
-            .find(|(socket, id)| !self.ids.contains_key(&key(*socket, *id)))
     }
 }
 

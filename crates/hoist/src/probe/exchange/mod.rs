@@ -16,6 +16,6 @@ mod server;
 mod tests;
 mod waits;
 
-pub(crate) use machine::{Exchange, Policy, Tcp, Transmit, Wanted};
+pub(crate) use machine::{Exchange, Policy, Tcp};
 pub(crate) use pending::{Handle, Resolved, Settled};
 pub(crate) use server::SocketId;

@@ -23,14 +23,15 @@ pub(super) fn useless(pending: &Pending, servers: &[Server]) -> Failure {
 /// Nobody listens.
 pub(super) fn refused(pending: &Pending, servers: &[Server]) -> Failure {
     let last = pending.server.and_then(|at| servers.get(at)).or(servers.first());
-    let mut reason = match last.map(|server| (server.address, &server.trouble)) {
+    let reason = match last.map(|server| (server.address, &server.trouble)) {
         Some((address, Some(trouble))) => format!("{address} can't be asked: {trouble}"),
         Some((address, None)) => format!("{address} refuses: no DNS server there"),
         None => "there is no DNS server".to_owned(),
     };
-    if servers.len() > 1 {
-        reason.push_str(&format!(" ({} servers were tried)", servers.len()));
-    }
+    let reason = match servers.len() {
+        0 | 1 => reason,
+        n => format!("{reason} ({n} servers were tried)"),
+    };
     Failure::new(FailureKind::DnsFailed, reason)
 }
 

@@ -1,0 +1,100 @@
+//! The sockets that queries go out by: how many, which one, and for how long.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use super::{Exchange, PAUSE, key, narrow};
+use crate::probe::exchange::server::{Socket, SocketId};
+
+/// Queries after which a socket is replaced, so that its port does not stay a fixed target; half
+/// as many more by chance.
+const WORN: u32 = 4096;
+
+/// A server that one more socket is wanted for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted {
+    pub(crate) address: SocketAddr,
+    server: usize,
+}
+
+impl Exchange {
+    /// Whether `poll_socket` has something.
+    pub(crate) fn wants_socket(&self) -> bool {
+        !self.wanting.is_empty()
+    }
+
+    /// A server for which a socket is wanted. Tell `socket_opened` or `socket_failed`.
+    pub(crate) fn poll_socket(&mut self) -> Option<Wanted> {
+        let server = self.wanting.pop_front()?;
+        Some(Wanted { address: self.servers[server].address, server })
+    }
+
+    /// The socket is there and connected; this is its number.
+    pub(crate) fn socket_opened(&mut self, wanted: Wanted) -> SocketId {
+        let worn_at = WORN + self.rng.u32(..WORN / 2);
+        let socket = Socket { server: wanted.server, live: 0, used: 0, worn_at, retired: false };
+        let id = SocketId(narrow(self.sockets.insert(socket)));
+        let server = &mut self.servers[wanted.server];
+        server.wanting = false;
+        server.sockets += 1;
+        server.pool.push(id);
+        self.blocked_until = None;
+        if let Some(worn) = server.worn.take() {
+            server.pool.retain(|other| *other != worn);
+            if let Some(socket) = self.sockets.get_mut(worn.0 as usize) {
+                socket.retired = true;
+                if socket.live == 0 {
+                    self.close(worn);
+                }
+            }
+        }
+        id
+    }
+
+    /// There is no socket to be had; with a reason if it is because of the server's address, and
+    /// without when descriptors are out, which only takes waiting.
+    pub(crate) fn socket_failed(&mut self, now: Instant, wanted: Wanted, reason: Option<String>) {
+        let server = &mut self.servers[wanted.server];
+        server.wanting = false;
+        if let Some(reason) = reason {
+            self.blocked_until = None;
+            self.not_there(now, wanted.server, Some(reason));
+        } else {
+            server.no_sockets_until = Some(now + PAUSE);
+        }
+    }
+
+    /// A socket that nothing is expected from any more.
+    pub(crate) fn poll_close(&mut self) -> Option<SocketId> {
+        let id = self.closing.pop()?;
+        // Not before: its number must not pass to another while the shell still has it.
+        self.sockets.remove(id.0 as usize);
+        Some(id)
+    }
+
+    pub(super) fn close(&mut self, id: SocketId) {
+        let server = self.sockets[id.0 as usize].server;
+        self.servers[server].sockets -= 1;
+        self.closing.push(id);
+    }
+
+    pub(super) fn want_socket(&mut self, now: Instant, at: usize) {
+        let server = &mut self.servers[at];
+        if server.wants_socket() && server.no_sockets_until.is_none_or(|until| until <= now) {
+            server.wanting = true;
+            server.no_sockets_until = None;
+            self.wanting.push_back(at);
+        }
+    }
+
+    /// A socket and an id that no other query has.
+    pub(super) fn draw(&mut self, at: usize) -> Option<(SocketId, u16)> {
+        let pool = &self.servers[at].pool;
+        if pool.is_empty() {
+            return None;
+        }
+        (0..16)
+            .map(|_| (pool[self.rng.usize(..pool.len())], self.rng.u16(..)))
+            .find(|(socket, id)| !self.ids.contains_key(&key(*socket, *id)))
+    }
+}
