@@ -21,9 +21,9 @@ DELAY  the same, each answer after 0.5 to 5 s
 ERROR  the same delays, then a quarter is answered 418 I'm a teapot
 DNS    a name server, over UDP and TCP
 
-Faults are asked for by URL, on each of the three: /status/503?retry-after=2 /bytes/1000
-/fault/reset?after=10 /fault/short?of=100&send=7 /fault/silent /drip?rate=1000 /redirect/3
-/redirect/loop /flaky?fail=2
+Faults are asked for by URL, on each of the first three, among them: /status/503?retry-after=2
+/bytes/1000 /slow?delay=2 /drip?rate=1000 /redirect/3 /redirect/loop /flaky?fail=2
+/fault/reset?after=10 /fault/short?of=100&send=7 /fault/silent /fault/garbage
 
 Durations: 30s, 500ms, 2m; a bare number is in seconds. Ctrl-C ends it, with exit code 0.";
 

@@ -22,7 +22,7 @@ pub(super) fn system() -> Roots {
         Err(io::Error::new(
             io::ErrorKind::NotFound,
             format!(
-                "no trusted certificates were found{why}; install ca-certificates, or name a \
+                "none were found{why}; install ca-certificates, or name a \
                  file with SSL_CERT_FILE or --cacert"
             ),
         ))

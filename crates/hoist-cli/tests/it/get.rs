@@ -2,6 +2,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
 
+use hoist_rehearsal::tls::{Authority, Certificate};
 use hoist_rehearsal::{HttpRehearsal, Running, body_bytes};
 use serde_json::Value;
 
@@ -182,4 +183,35 @@ fn http_needs_no_certificates() {
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(0), "{output:?}");
+}
+
+#[test]
+fn https_trusts_whom_it_is_told_to() {
+    let authority = Authority::new().unwrap();
+    let identity = authority.identity(Certificate::Good).unwrap();
+    let server = serve(HttpRehearsal { tls: Some(identity), ..HttpRehearsal::local() });
+    let dir = folder();
+    fs::write(dir.path().join("ca.pem"), authority.ca_pem()).unwrap();
+    fs::write(dir.path().join("no.pem"), "no certificate").unwrap();
+    let url = format!("https://localhost:{}/bytes/3", server.port());
+    let line = ["get", "-o", "-", "--retries", "0", url.as_str()];
+    let get = |more: &[&str], trusted: &str| {
+        let line = [&line[..], more].concat();
+        let output = hoist(dir.path(), &line).env("SSL_CERT_FILE", trusted).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    assert_eq!(get(&[], "ca.pem"), (Some(0), String::new()));
+    assert_eq!(get(&["--cacert", "ca.pem"], "/nowhere"), (Some(0), String::new()));
+    assert_eq!(get(&["-k"], "/nowhere"), (Some(0), String::new()));
+    let (code, errors) = get(&[], "/nowhere");
+    assert_eq!(code, Some(1));
+    assert!(errors.contains(": tls: ") && errors.contains("SSL_CERT_FILE"), "{errors}");
+    let (code, errors) = get(&["--cacert", "no.pem"], "ca.pem");
+    assert_eq!(code, Some(3));
+    assert!(errors.contains("no.pem: it holds no certificate"), "{errors}");
+    let other = Authority::new().unwrap().ca_pem();
+    fs::write(dir.path().join("other.pem"), other).unwrap();
+    let (code, errors) = get(&["--cacert", "other.pem"], "ca.pem");
+    assert_eq!(code, Some(1));
+    assert!(errors.contains(": tls: "), "{errors}");
 }
