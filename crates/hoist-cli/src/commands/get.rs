@@ -19,7 +19,7 @@ pub(super) fn run(job: GetJob) -> Ending {
     let screen = if quiet || (stdout_used && stdout_is_terminal()) {
         Screen::plain()
     } else {
-        Screen::with_progress(report.clone(), Face::Counts(input.extent))
+        Screen::with_progress(report.clone(), Face::Counts(input.extent, "failed"))
     };
     let mut saved = None;
     let driven = drive(outcomes, input.stdin.as_ref(), &mut out, |outcome: GetOutcome, out| {

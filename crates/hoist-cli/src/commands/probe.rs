@@ -38,7 +38,7 @@ pub(super) fn run(job: ProbeJob) -> Ending {
     let screen = if output.is_none() && stdout_is_terminal() {
         Screen::plain()
     } else {
-        Screen::with_progress(report.clone(), Face::Counts(input.extent))
+        Screen::with_progress(report.clone(), Face::Counts(input.extent, "unknown"))
     };
     let mut reasons = Reasons::default();
     let driven = drive(outcomes, input.stdin.as_ref(), &mut out, |outcome: ProbeOutcome, out| {

@@ -15,13 +15,15 @@ const WINDOW: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct Progress {
     extent: Extent,
+    /// What an item that ended badly is called.
+    bad: &'static str,
     /// When, items done, bytes received; oldest first.
     seen: VecDeque<(Duration, u64, u64)>,
 }
 
 impl Progress {
-    pub(super) fn new(extent: Extent) -> Self {
-        Self { extent, seen: VecDeque::new() }
+    pub(super) fn new(extent: Extent, bad: &'static str) -> Self {
+        Self { extent, bad, seen: VecDeque::new() }
     }
 
     /// Takes note of the counters, for the rates.
@@ -59,7 +61,7 @@ impl Progress {
             parts.push((4, units::byte_rate(received, span)));
         }
         if now.failed > 0 {
-            parts.push((1, format!("{} failed", now.failed)));
+            parts.push((1, format!("{} {}", now.failed, self.bad)));
         }
         if let Some(left) = left(now.done(), total, pace) {
             parts.push((2, format!("{} left", units::clock(left))));
@@ -125,7 +127,7 @@ mod tests {
 
     #[test]
     fn the_line_has_counts_rates_failures_and_the_time_left() {
-        let mut progress = Progress::new(Extent::Items(1_000));
+        let mut progress = Progress::new(Extent::Items(1_000), "failed");
         progress.see(&snapshot(0, 0, 0, 0, 0), at(0));
         let now = snapshot(200, 3, 4 << 20, 300, 0);
         progress.see(&now, at(4));
@@ -138,7 +140,7 @@ mod tests {
 
     #[test]
     fn the_length_of_a_file_tells_how_much_is_left() {
-        let mut progress = Progress::new(Extent::Bytes(10_000));
+        let mut progress = Progress::new(Extent::Bytes(10_000), "failed");
         progress.see(&snapshot(0, 0, 0, 0, 0), at(0));
         let now = snapshot(50, 0, 0, 100, 1_000);
         let line = progress.line(&now, at(5), 80);
@@ -147,7 +149,7 @@ mod tests {
 
     #[test]
     fn rates_are_those_of_the_last_seconds() {
-        let mut progress = Progress::new(Extent::Unknown);
+        let mut progress = Progress::new(Extent::Unknown, "unknown");
         for second in 0..100 {
             let done = if second < 50 { second * 1_000 } else { 50_000 + second };
             progress.see(&snapshot(done, 0, 0, 0, 0), at(second));

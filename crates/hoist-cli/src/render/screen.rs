@@ -39,7 +39,8 @@ pub(crate) enum Face {
     /// tqdm's line over so many items, from the start, and it stays.
     Tqdm(u64),
     /// Counts, rates and the time left; it appears late and goes at the end.
-    Counts(Extent),
+    /// The word is what an item that ended badly is called.
+    Counts(Extent, &'static str),
 }
 
 /// Standard error during a run.
@@ -108,7 +109,7 @@ impl Drawing {
     fn new(report: Report, face: Face) -> Self {
         let picture = match face {
             Face::Tqdm(total) => Picture::Tqdm(tqdm::Bar::new(total)),
-            Face::Counts(extent) => Picture::Counts(Progress::new(extent), false),
+            Face::Counts(extent, bad) => Picture::Counts(Progress::new(extent, bad), false),
         };
         let now = Instant::now();
         Self { report, picture, started: now, drawn: now }

@@ -206,3 +206,25 @@ fn something_that_speaks_no_http_is_told_apart() {
     assert_eq!(said.code, Some(1), "{said:?}");
     assert!(said.err.contains("serves no flags"), "{said:?}");
 }
+
+/// A network of its own, with a loopback interface and without IPv6, for those who may make one.
+#[test]
+fn a_machine_without_ipv6_is_enough() {
+    let dir = folder();
+    let alone = "ip link set lo up && sysctl -qw net.ipv6.conf.all.disable_ipv6=1 \
+                 net.ipv6.conf.lo.disable_ipv6=1";
+    let run = |what: &str| {
+        let mut command = std::process::Command::new("unshare");
+        command.args(["-n", "sh", "-c", what]).current_dir(dir.path());
+        command.output()
+    };
+    if !run(alone).is_ok_and(|output| output.status.success()) {
+        eprintln!("skipped: this user may not make a network, or ip, sysctl or unshare is missing");
+        return;
+    }
+    let hoist = env!("CARGO_BIN_EXE_hoist");
+    let output = run(&format!("{alone} && '{hoist}' flags -l 3 </dev/null")).unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains("\n  3 flags downloaded.\n"), "{said} {:?}", output.stderr);
+    assert_eq!(output.status.code(), Some(0));
+}
