@@ -3,6 +3,8 @@
 //!
 //! `cargo run --example blogdom [DNS-SERVER:PORT]`
 
+#![expect(clippy::print_stdout, reason = "it is a program")]
+
 use std::error::Error;
 
 use hoist::plan::Via;

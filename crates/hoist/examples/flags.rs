@@ -3,6 +3,8 @@
 //!
 //! `cargo run --example flags [BASE-URL [FOLDER]]`
 
+#![expect(clippy::print_stdout, reason = "it is a program")]
+
 use std::error::Error;
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -20,8 +22,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
     let base = args.next().unwrap_or_else(|| "http://localhost:8000/flags".to_owned());
     let root = args.next().unwrap_or_else(|| "downloaded".to_owned()).into();
-    let mut plan = GetPlan::default();
-    plan.sink = SinkPlan::Directory { root, template: None, existing: Existing::Replace };
+    let sink = SinkPlan::Directory { root, template: None, existing: Existing::Replace };
+    let mut plan = GetPlan { sink, ..GetPlan::default() };
     plan.limits.per_origin = plan.limits.in_flight;
     plan.patience.deadline = Duration::from_millis(6_100);
     plan.patience.retries = 0;
@@ -36,14 +38,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     while let Some(outcome) = outcomes.next().await {
         let outcome = outcome?;
         if outcome.verdict != GetVerdict::Ok {
-            return Err(format!(
-                "{}: {}",
-                outcome.url,
-                outcome
-                    .failure
-                    .map_or_else(|| "not found".to_owned(), |failure| failure.to_string())
-            )
-            .into());
+            let why = outcome.failure.map_or("not found".to_owned(), |why| why.to_string());
+            return Err(format!("{}: {why}", outcome.url).into());
         }
         let at = usize::try_from(outcome.position.0)?;
         saved[at] = Some(POP20[at]);

@@ -2,6 +2,8 @@
 //!
 //! `cargo run --example flags2 [BASE-URL [FOLDER]]`, the server being `hoist rehearse ERROR`.
 
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is a program")]
+
 use std::error::Error;
 use std::time::Duration;
 
@@ -16,8 +18,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
     let base = args.next().unwrap_or_else(|| "http://localhost:8002/flags".to_owned());
     let root = args.next().unwrap_or_else(|| "downloaded".to_owned()).into();
-    let mut plan = GetPlan::default();
-    plan.sink = SinkPlan::Directory { root, template: None, existing: Existing::Replace };
+    let sink = SinkPlan::Directory { root, template: None, existing: Existing::Replace };
+    let mut plan = GetPlan { sink, ..GetPlan::default() };
     plan.limits.in_flight = AT_ONCE;
     plan.limits.per_origin = AT_ONCE;
     plan.patience.deadline = Duration::from_millis(3_100);

@@ -1,5 +1,7 @@
 //! The engine against real sockets: rehearsal servers on free ports of loopback.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "that is how a test fails")]
+
 mod cancel;
 mod disk;
 mod examples;
