@@ -25,9 +25,17 @@ PICTURE = f"{ROOT}/docs/picture.svg"
 
 # What is typed, and how long it may take.
 COMMANDS = [
-    ("hoist flags --all --server DELAY --max_req 100", 60),
+    ("hoist flags --all", 60),
+    ("hoist probe with.dev else.dev nx-1.dev servfail-1.dev --via dns://127.0.0.1:5300", 60),
+    ("hoist get -i urls.txt -o pages", 60),
 ]
-COLUMNS, ROWS = 84, 40
+# In the folder where they are typed. The servers that answer run beside it, from the second on.
+URLS = [f"http://localhost:8000/flags/{cc}/{cc}.gif" for cc in ("br", "cn", "in", "xx")] + [
+    "http://localhost:8000/flaky?fail=1",
+    "http://localhost:8000/fault/short?of=1000&send=700",
+]
+SERVERS = [["LOCAL"], ["DNS", "--zone", "dev", "--delay", "20ms..90ms"]]
+COLUMNS, ROWS = 92, 50
 
 # --- recording -------------------------------------------------------------------------------
 
@@ -45,6 +53,8 @@ def record():
         os.mkdir(f"{place}/bin")
         os.symlink(command, f"{place}/bin/hoist")
         os.mkdir(f"{place}/home")
+        with open(f"{place}/home/urls.txt", "w") as urls:
+            urls.writelines(f"{url}\n" for url in URLS)
         with open(f"{place}/rc", "w") as rc:
             rc.write("PS1='\\[\\e[1;32m\\]$\\[\\e[0m\\] '\nPROMPT_COMMAND=\n")
         tmux = ["tmux", "-L", f"hoist-picture-{os.getpid()}", "-f", "/dev/null", "-u"]
@@ -73,15 +83,24 @@ def record():
         new = ["new-session", "-d", "-x", str(COLUMNS), "-y", str(ROWS), "-c", f"{place}/home"]
         shell = f"exec bash --noprofile --rcfile {place}/rc -i"
         subprocess.run([*tmux, *new, shell], env=clean, check=True)
+        servers = []
         try:
             wait(1, 10)
             for done, (line, patience) in enumerate(COMMANDS):
+                if done == 1:
+                    servers = [
+                        subprocess.Popen([command, "rehearse", *server], stderr=subprocess.DEVNULL)
+                        for server in SERVERS
+                    ]
                 subprocess.run([*tmux, "send-keys", "-l", line], env=clean, check=True)
                 subprocess.run([*tmux, "send-keys", "Enter"], env=clean, check=True)
                 time.sleep(0.3)
                 wait(done + 2, patience)
             return screen("-e")
         finally:
+            for server in servers:
+                server.terminate()
+                server.wait()
             subprocess.run([*tmux, "kill-server"], env=clean, check=False)
 
 

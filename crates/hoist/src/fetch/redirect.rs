@@ -41,7 +41,10 @@ impl Hop {
         }
         let mut seen = before.map_or_else(|| vec![hash(from)], |before| before.seen.clone());
         if seen.contains(&hash(&url)) {
-            let reason = format!("redirected back to {url} after {} redirects", seen.len());
+            let reason = match seen.len() {
+                1 => format!("{url} redirects to itself"),
+                n => format!("redirected back to {url} after {n} redirects"),
+            };
             return Err(Failure::new(FailureKind::RedirectLoop, reason));
         }
         if seen.len() > max as usize {

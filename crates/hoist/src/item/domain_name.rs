@@ -215,7 +215,9 @@ fn no_name_at_all(text: &str) -> Option<String> {
     {
         return Some(format!("a name with a port; probe takes names: {}", host(name)));
     }
-    if let Some((name, _)) = text.split_once('/') {
+    if let Some((name, _)) = text.split_once('/')
+        && name.contains('.')
+    {
         return Some(format!("a name with a path; probe takes names: {}", host(name)));
     }
     None

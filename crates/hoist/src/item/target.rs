@@ -56,6 +56,10 @@ impl Target {
         };
         let mut url = Url::parse(text).map_err(|error| {
             bad(match error {
+                _ if text.is_empty() => "there is no URL".to_owned(),
+                _ if text.contains(char::is_whitespace) => {
+                    "a blank in the URL; write it as %20, and one URL on a line".to_owned()
+                }
                 url::ParseError::RelativeUrlWithoutBase => {
                     format!(
                         "no scheme; did you mean http://{}",
@@ -179,6 +183,9 @@ mod tests {
         assert!(reason("localhost:8000/x").contains("http://"));
         assert!(reason("ftp://a.example/x").contains("https:"));
         assert!(reason("http://[::1/").contains("not a URL"));
+        assert!(reason("").contains("no URL"));
+        assert!(reason("\tname").contains("no URL"));
+        assert!(reason("http://a b/").contains("%20"));
         assert!(reason("http://a.example:0/").contains("port 0"));
         assert!(reason("{\"name\": 1}").contains("url"));
     }

@@ -47,8 +47,40 @@ pub(crate) fn tls(host: &str, error: &std::io::Error) -> Failure {
             let reason = format!("{host} closed the connection in the TLS handshake");
             Failure::new(FailureKind::Reset, reason)
         }
-        _ => Failure::new(FailureKind::Tls, format!("TLS with {host}: {error}")),
+        _ => {
+            let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+            let reason = match inner {
+                Some(rustls::Error::InvalidCertificate(why)) => {
+                    format!("{host} could not prove who it is: {}", certificate(why))
+                }
+                _ => format!("TLS with {host}: {error}"),
+            };
+            Failure::new(FailureKind::Tls, reason)
+        }
     }
+}
+
+/// What is wrong with a certificate, and what helps.
+fn certificate(why: &rustls::CertificateError) -> String {
+    use rustls::CertificateError as Bad;
+    let told = match why {
+        Bad::Expired | Bad::ExpiredContext { .. } => "its certificate has expired",
+        Bad::NotValidYet | Bad::NotValidYetContext { .. } => "its certificate is not valid yet",
+        Bad::UnknownIssuer => {
+            "its certificate is signed by nobody who is trusted; trust them with --cacert"
+        }
+        Bad::NotValidForName | Bad::NotValidForNameContext { .. } => {
+            "its certificate is for another name"
+        }
+        Bad::BadSignature => "the signature of its certificate is false",
+        Bad::Revoked => "its certificate was revoked",
+        // webpki's words for a certificate that signed itself, as servers at home have.
+        Bad::Other(_) => {
+            return format!("its certificate is no server's ({why:?}); trust it with --cacert");
+        }
+        _ => return format!("{why:?}"),
+    };
+    told.to_owned()
 }
 
 /// What was seen of an answer when it failed.
