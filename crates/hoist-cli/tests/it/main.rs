@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test an unwrap is a finding")]
 
+mod descriptors;
 mod flags;
 mod get;
 mod harness;
