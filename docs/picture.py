@@ -26,15 +26,15 @@ PICTURE = f"{ROOT}/docs/picture.svg"
 # What is typed, and how long it may take.
 COMMANDS = [
     ("hoist flags --all", 60),
-    ("hoist probe with.dev else.dev nx-1.dev servfail-1.dev --via dns://127.0.0.1:5300", 60),
+    ("hoist probe with.dev else.dev servfail-1.dev --via dns://127.0.0.1:5300", 60),
     ("hoist get -i urls.txt -o pages", 60),
 ]
 # In the folder where they are typed. The servers that answer run beside it, from the second on.
 URLS = [f"http://localhost:8000/flags/{cc}/{cc}.gif" for cc in ("br", "cn", "in", "xx")] + [
     "http://localhost:8000/flaky?fail=1",
-    "http://localhost:8000/fault/short?of=1000&send=700",
+    "http://localhost:8000/fault/short?of=1000",
 ]
-SERVERS = [["LOCAL"], ["DNS", "--zone", "dev", "--delay", "20ms..90ms"]]
+SERVERS = [["LOCAL"], ["DNS", "--zone", "dev", "--seed", "3", "--delay", "20ms..90ms"]]
 COLUMNS, ROWS = 92, 50
 
 # --- recording -------------------------------------------------------------------------------
@@ -49,14 +49,14 @@ def record():
         subprocess.run(["cargo", "build", "--release", "--locked"], cwd=ROOT, check=True)
         command = f"{os.environ.get('CARGO_TARGET_DIR', f'{ROOT}/target')}/release/hoist"
     command = os.path.abspath(command)
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
         os.mkdir(f"{place}/bin")
         os.symlink(command, f"{place}/bin/hoist")
         os.mkdir(f"{place}/home")
         with open(f"{place}/home/urls.txt", "w") as urls:
             urls.writelines(f"{url}\n" for url in URLS)
         with open(f"{place}/rc", "w") as rc:
-            rc.write("PS1='\\[\\e[1;32m\\]$\\[\\e[0m\\] '\nPROMPT_COMMAND=\n")
+            rc.write("PS1='\\n\\[\\e[1;32m\\]$\\[\\e[0m\\] '\nPROMPT_COMMAND=\nunset HISTFILE\n")
         tmux = ["tmux", "-L", f"hoist-picture-{os.getpid()}", "-f", "/dev/null", "-u"]
         clean = {
             "PATH": f"{place}/bin:/usr/bin:/bin",
@@ -88,10 +88,10 @@ def record():
             wait(1, 10)
             for done, (line, patience) in enumerate(COMMANDS):
                 if done == 1:
-                    servers = [
-                        subprocess.Popen([command, "rehearse", *server], stderr=subprocess.DEVNULL)
-                        for server in SERVERS
-                    ]
+                    servers = [subprocess.Popen([command, "rehearse", *server]) for server in SERVERS]
+                    time.sleep(0.5)
+                    if any(server.poll() is not None for server in servers):
+                        sys.exit("a server could not be started: its port must be free")
                 subprocess.run([*tmux, "send-keys", "-l", line], env=clean, check=True)
                 subprocess.run([*tmux, "send-keys", "Enter"], env=clean, check=True)
                 time.sleep(0.3)
@@ -164,6 +164,8 @@ def draw(screen):
     """The screen as an SVG: a window that is dark on a light page and on a dark one."""
     style = [None, False, False]
     rows = [cells(line, style) for line in screen.rstrip("\n").split("\n")]
+    while rows and not rows[0]:
+        rows.pop(0)
     while rows and "".join(char for char, _ in rows[-1]).strip() in ("", "$"):
         rows.pop()
     width = COLUMNS * CELL_WIDTH + 2 * MARGIN

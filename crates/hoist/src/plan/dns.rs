@@ -34,10 +34,10 @@ impl Default for DnsPlan {
 pub enum Via {
     /// DNS servers, over UDP, and TCP where an answer is cut.
     Dns {
-        /// The file that names servers, as resolv.conf(5). Where it is missing or names none,
-        /// 127.0.0.1 is asked, as the C library does.
+        /// A file that names servers, as resolv.conf(5).
         resolv_conf: Option<PathBuf>,
-        /// Servers named outright.
+        /// Servers named outright. Where neither names one, 127.0.0.1 is asked, as the C library
+        /// does.
         servers: Vec<SocketAddr>,
     },
     /// The system's getaddrinfo, with all that is set up there: nsswitch, mDNS, split DNS.

@@ -52,12 +52,15 @@ impl Resolver {
                 (Source::System(pool), Some(results))
             }
             Via::Dns { resolv_conf, servers: named } => {
-                // The file, and what stands in for a missing one, is for those who named nobody.
-                let servers = match resolv_conf {
-                    _ if !named.is_empty() => named.clone(),
-                    Some(path) => servers::of_system(path)?,
-                    None => vec![servers::default_server()],
-                };
+                let mut servers = named.clone();
+                if let Some(path) = resolv_conf {
+                    servers.extend(servers::of_system(path)?);
+                }
+                if servers.is_empty() {
+                    servers.push(servers::default_server());
+                }
+                let mut seen = std::collections::HashSet::new();
+                servers.retain(|server| seen.insert(*server));
                 let hosts = plan.hosts.as_deref().map(Hosts::read).transpose()?;
                 let policy = Policy {
                     timeout: plan.timeout,

@@ -10,18 +10,12 @@ const PORT: u16 = 53;
 /// Bytes of a resolv.conf or hosts file that are read.
 const FILE_MAX: u64 = 16 << 20;
 
-/// The servers that a resolv.conf(5) names, in its order; 127.0.0.1 where it is missing or names
-/// none, as the C library does.
+/// The servers that a resolv.conf(5) names, in its order; none where it is missing.
 pub(super) fn of_system(path: &Path) -> Result<Vec<SocketAddr>, Error> {
-    let text = read_bounded(path)?;
-    let mut servers = parse(&text, interface_index);
-    if servers.is_empty() {
-        servers.push(default_server());
-    }
-    Ok(servers)
+    Ok(parse(&read_bounded(path)?, interface_index))
 }
 
-/// Who is asked where nobody is named.
+/// Who is asked where nobody is named, as the C library does.
 pub(super) fn default_server() -> SocketAddr {
     (Ipv4Addr::LOCALHOST, PORT).into()
 }
@@ -99,9 +93,9 @@ mod tests {
     fn without_a_file_the_machine_itself_is_asked() {
         let dir = tempfile::tempdir().unwrap();
         let missing = dir.path().join("resolv.conf");
-        assert_eq!(of_system(&missing).unwrap(), [default_server()]);
+        assert_eq!(of_system(&missing).unwrap(), []);
         std::fs::write(&missing, "search example\n").unwrap();
-        assert_eq!(of_system(&missing).unwrap(), [default_server()]);
+        assert_eq!(of_system(&missing).unwrap(), []);
         assert!(matches!(of_system(dir.path()), Err(Error::Config { .. })));
     }
 }
