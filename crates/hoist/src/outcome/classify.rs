@@ -115,11 +115,10 @@ pub(crate) fn http(error: &hyper::Error, io: Option<ErrorKind>, seen: Seen) -> F
             if io.is_none() && !error.is_incomplete_message() && !is_eof(error) {
                 return malformed(error);
             }
-            let promised = promised.map_or_else(
-                || "and the end had not come".to_owned(),
-                |promised| format!("of {promised}"),
-            );
-            let reason = format!("{how} after {received} bytes of the body {promised}");
+            let reason = match promised {
+                Some(promised) => format!("{how} after {received} of {promised} bytes"),
+                None => format!("{how} after {received} bytes, before the end"),
+            };
             Failure::new(FailureKind::Truncated, reason)
         }
         _ if io.is_none() && error.is_parse() => malformed(error),
