@@ -8,7 +8,7 @@ use tokio::time::Sleep;
 use super::meter::Meter;
 use crate::outcome::classify::seconds;
 use crate::outcome::{Failure, FailureKind};
-use crate::plan::Patience;
+use crate::plan::{Patience, defaults};
 
 /// Watches over an attempt: its deadline, which grows with the bytes received, and the time
 /// without a byte. One timer serves the whole attempt.
@@ -68,7 +68,7 @@ impl Watch {
     pub(super) fn earned(&self) -> Duration {
         const MIB: u64 = 1 << 20;
         let whole = u32::try_from(self.received / MIB).unwrap_or(u32::MAX);
-        self.deadline_per_mib.saturating_mul(whole)
+        self.deadline_per_mib.saturating_mul(whole).min(defaults::FOREVER)
     }
 
     /// Bytes of body have come.

@@ -14,6 +14,10 @@ pub const GET_IN_FLIGHT: NonZeroUsize = count(256);
 /// Attempts in flight at one origin: what browsers allow themselves over HTTP/1.1.
 pub const GET_PER_ORIGIN: NonZeroUsize = count(6);
 
+/// No run waits longer for anything: ten years. Longer times of a plan mean this, so that no moment
+/// in the future is beyond what the system's clock can tell.
+pub const FOREVER: Duration = Duration::from_hours(10 * 365 * 24);
+
 /// Names in flight: what a resolver on the local network answers without loss.
 pub const PROBE_IN_FLIGHT: NonZeroUsize = count(4096);
 

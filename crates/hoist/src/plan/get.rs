@@ -79,6 +79,22 @@ impl Default for Patience {
     }
 }
 
+impl Patience {
+    /// The same, nothing in it beyond [`defaults::FOREVER`].
+    pub(crate) fn bounded(self) -> Self {
+        let bounded = |time: Duration| time.min(defaults::FOREVER);
+        Self {
+            connect: bounded(self.connect),
+            progress: bounded(self.progress),
+            deadline: bounded(self.deadline),
+            deadline_per_mib: bounded(self.deadline_per_mib),
+            retries: self.retries,
+            backoff: bounded(self.backoff),
+            backoff_max: bounded(self.backoff_max),
+        }
+    }
+}
+
 /// What is sent with every request, and what is taken as an answer.
 #[derive(Debug, Clone)]
 pub struct RequestPlan {

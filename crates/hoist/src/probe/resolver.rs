@@ -63,8 +63,8 @@ impl Resolver {
                 servers.retain(|server| seen.insert(*server));
                 let hosts = plan.hosts.as_deref().map(Hosts::read).transpose()?;
                 let policy = Policy {
-                    timeout: plan.timeout,
-                    timeout_max: defaults::DNS_TIMEOUT_MAX.max(plan.timeout),
+                    timeout: plan.timeout.min(defaults::FOREVER),
+                    timeout_max: defaults::DNS_TIMEOUT_MAX.max(plan.timeout.min(defaults::FOREVER)),
                     retries: plan.retries,
                     spread: !named.is_empty(),
                 };

@@ -64,6 +64,7 @@ fn on_io_thread<O: Send + 'static>(
 
 fn get(mut plan: GetPlan, source: Source, run: &StartedRun<GetOutcome>) -> Stop {
     let mut random = random(plan.seed);
+    plan.patience = plan.patience.bounded();
     let started = match &plan.sink {
         SinkPlan::Directory { root, existing, .. } => {
             Directory::open(root.clone(), *existing, random.u64(..)).and_then(|directory| {
@@ -104,7 +105,7 @@ fn probe(plan: &ProbePlan, source: Source, run: &StartedRun<ProbeOutcome>) -> St
         // Queries are sent again by the exchange, within the one attempt at a name.
         retries: 0,
         backoff: Backoff { first: defaults::BACKOFF, longest: defaults::BACKOFF_MAX },
-        deadline: plan.deadline,
+        deadline: plan.deadline.min(defaults::FOREVER),
     };
     let limits = plan.limits.clone();
     block_on(async {

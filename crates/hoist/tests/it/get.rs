@@ -125,6 +125,28 @@ fn the_deadline_covers_all_tries() {
     assert!(outcomes.iter().all(|outcome| outcome.verdict == GetVerdict::Failed));
 }
 
+/// Times beyond what a clock can tell are no reason to fall over.
+#[test]
+fn endless_patience_is_patience() {
+    let root = TempDir::new().unwrap();
+    let server = http();
+    let mut plan = plan(root.path());
+    for time in [
+        &mut plan.patience.connect,
+        &mut plan.patience.progress,
+        &mut plan.patience.deadline,
+        &mut plan.patience.deadline_per_mib,
+        &mut plan.dns.timeout,
+    ] {
+        *time = Duration::MAX;
+    }
+    let urls = ["/bytes/3000000", "/flaky?fail=1"];
+    let urls = urls.map(|path| format!("http://{}{path}", server.addr()));
+    for outcome in get_all(plan, urls) {
+        assert_eq!(outcome.verdict, GetVerdict::Ok);
+    }
+}
+
 /// Delays and timeout of the chapter's ERROR server, one to ten: what is counted is what the
 /// server decided, item by item.
 #[test]
