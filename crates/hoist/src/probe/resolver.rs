@@ -52,15 +52,7 @@ impl Resolver {
                 (Source::System(pool), Some(results))
             }
             Via::Dns { resolv_conf, servers: named } => {
-                let mut servers = named.clone();
-                if let Some(path) = resolv_conf {
-                    servers.extend(servers::of_system(path)?);
-                }
-                if servers.is_empty() {
-                    servers.push(servers::default_server());
-                }
-                let mut seen = std::collections::HashSet::new();
-                servers.retain(|server| seen.insert(*server));
+                let servers = servers::chosen(named, resolv_conf.as_deref())?;
                 let hosts = plan.hosts.as_deref().map(Hosts::read).transpose()?;
                 let policy = Policy {
                     timeout: plan.timeout.min(defaults::FOREVER),

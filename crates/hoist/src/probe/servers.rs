@@ -10,14 +10,23 @@ const PORT: u16 = 53;
 /// Bytes of a resolv.conf or hosts file that are read.
 const FILE_MAX: u64 = 16 << 20;
 
-/// The servers that a resolv.conf(5) names, in its order; none where it is missing.
-pub(super) fn of_system(path: &Path) -> Result<Vec<SocketAddr>, Error> {
-    Ok(parse(&read_bounded(path)?, interface_index))
-}
-
-/// Who is asked where nobody is named, as the C library does.
-pub(super) fn default_server() -> SocketAddr {
-    (Ipv4Addr::LOCALHOST, PORT).into()
+/// Those named outright, then those of a resolv.conf(5), each once. Where neither names one, or the
+/// file is missing: 127.0.0.1, as the C library does.
+pub(super) fn chosen(
+    named: &[SocketAddr],
+    resolv_conf: Option<&Path>,
+) -> Result<Vec<SocketAddr>, Error> {
+    let text = resolv_conf.map(read_bounded).transpose()?.unwrap_or_default();
+    let mut servers = Vec::new();
+    for server in named.iter().copied().chain(parse(&text, interface_index)) {
+        if !servers.contains(&server) {
+            servers.push(server);
+        }
+    }
+    if servers.is_empty() {
+        servers.push((Ipv4Addr::LOCALHOST, PORT).into());
+    }
+    Ok(servers)
 }
 
 /// Takes the `nameserver` lines. `search`, `options` and all else is not for us: names are
@@ -92,10 +101,23 @@ mod tests {
     #[test]
     fn without_a_file_the_machine_itself_is_asked() {
         let dir = tempfile::tempdir().unwrap();
-        let missing = dir.path().join("resolv.conf");
-        assert_eq!(of_system(&missing).unwrap(), []);
-        std::fs::write(&missing, "search example\n").unwrap();
-        assert_eq!(of_system(&missing).unwrap(), []);
-        assert!(matches!(of_system(dir.path()), Err(Error::Config { .. })));
+        let file = dir.path().join("resolv.conf");
+        let itself: SocketAddr = "127.0.0.1:53".parse().unwrap();
+        assert_eq!(chosen(&[], Some(&file)).unwrap(), [itself]);
+        std::fs::write(&file, "search example\n").unwrap();
+        assert_eq!(chosen(&[], Some(&file)).unwrap(), [itself]);
+        assert_eq!(chosen(&[], None).unwrap(), [itself]);
+        assert!(matches!(chosen(&[], Some(dir.path())), Err(Error::Config { .. })));
+    }
+
+    #[test]
+    fn those_named_outright_come_first_and_none_comes_twice() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("resolv.conf");
+        std::fs::write(&file, "nameserver 192.0.2.1\nnameserver 192.0.2.2\n").unwrap();
+        let named = ["192.0.2.2:53", "192.0.2.3:5300"].map(|text| text.parse().unwrap());
+        let shown: Vec<String> =
+            chosen(&named, Some(&file)).unwrap().iter().map(ToString::to_string).collect();
+        assert_eq!(shown, ["192.0.2.2:53", "192.0.2.3:5300", "192.0.2.1:53"]);
     }
 }
