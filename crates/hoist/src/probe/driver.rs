@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::exchange::{Exchange, SocketId, Tcp};
-use super::resolver::{Shared, Source};
+use super::inquiries::{Shared, Source};
 use super::transport::tcp;
 use super::transport::udp::{self, Arrival, NoSocket, SendEnd};
 

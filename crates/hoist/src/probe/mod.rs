@@ -18,6 +18,7 @@ mod driver;
 mod exchange;
 mod flight;
 mod hosts;
+mod inquiries;
 mod job;
 mod message;
 #[cfg(test)]

@@ -1,21 +1,18 @@
-use std::cell::{Cell, RefCell};
-use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::future::poll_fn;
 use std::net::IpAddr;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use slab::Slab;
-use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
-use super::exchange::{Exchange, Handle, Policy};
-use super::flight::{Flight, FlightKey};
+use super::exchange::{Exchange, Policy};
+use super::flight::Flight;
 use super::hosts::Hosts;
+use super::inquiries::{Shared, Source, Who};
 use super::system::SystemPool;
-use super::verdict::{Inquiry, Lookup, Step};
+use super::verdict::Lookup;
 use super::{driver, servers, system};
 use crate::error::Error;
 use crate::item::{DomainName, WireName};
@@ -66,18 +63,7 @@ impl Resolver {
             }
         };
         let (source, results) = source;
-        let shared = Rc::new(Shared {
-            state: RefCell::new(State {
-                source,
-                inquiries: Slab::new(),
-                answered: VecDeque::new(),
-                flights: HashMap::new(),
-            }),
-            wake: Notify::new(),
-            woken: Cell::new(false),
-            closed: Cell::new(false),
-            waker: RefCell::new(None),
-        });
+        let shared = Rc::new(Shared::new(source));
         match results {
             None => tasks.spawn_local(driver::drive(Rc::clone(&shared), tasks.clone())),
             Some(results) => tasks.spawn_local(system::drive(Rc::clone(&shared), results)),
@@ -283,178 +269,6 @@ impl Drop for Waiter {
         self.flight.waiters.set(left);
         if left == 0 && !self.flight.is_done() {
             self.shared.state.borrow_mut().call_off(&self.flight);
-        }
-    }
-}
-
-/// What resolver and driver share.
-#[derive(Debug)]
-pub(super) struct Shared {
-    pub(super) state: RefCell<State>,
-    /// For the driver.
-    pub(super) wake: Notify,
-    /// The driver is about to look anyway.
-    pub(super) woken: Cell<bool>,
-    /// Nobody is left to ask.
-    pub(super) closed: Cell<bool>,
-    /// Whoever waits for answers.
-    waker: RefCell<Option<Waker>>,
-}
-
-impl Shared {
-    pub(super) fn wake_driver(&self) {
-        if !self.woken.replace(true) {
-            self.wake.notify_one();
-        }
-    }
-
-    fn wake_asker(&self) {
-        if let Some(waker) = self.waker.borrow_mut().take() {
-            waker.wake();
-        }
-    }
-
-    /// Hands on what has been answered. True when that raised new questions.
-    pub(super) fn hand_on(&self, now: Instant) -> bool {
-        let mut state = self.state.borrow_mut();
-        let asked = state.hand_on(now);
-        let has_answer = !state.answered.is_empty();
-        drop(state);
-        if has_answer {
-            self.wake_asker();
-        }
-        asked
-    }
-}
-
-/// All lookups under way.
-#[derive(Debug)]
-pub(super) struct State {
-    pub(super) source: Source,
-    inquiries: Slab<Inquiring>,
-    answered: VecDeque<(usize, Lookup)>,
-    flights: HashMap<FlightKey, Rc<Flight>>,
-}
-
-/// Whom the answers come from.
-#[derive(Debug)]
-pub(super) enum Source {
-    Dns { exchange: Box<Exchange>, hosts: Hosts },
-    System(SystemPool),
-}
-
-/// A name, and the questions about it.
-#[derive(Debug)]
-struct Inquiring {
-    who: Who,
-    name: WireName,
-    deadline: Instant,
-    inquiry: Inquiry,
-    handles: [Option<Handle>; 2],
-}
-
-/// Who wants to know.
-#[derive(Debug, Clone)]
-pub(super) enum Who {
-    /// The asker of this token.
-    Probe(usize),
-    Flight(Rc<Flight>),
-}
-
-impl State {
-    /// Begins a lookup; `None` if it is over already.
-    fn begin(
-        &mut self,
-        now: Instant,
-        who: Who,
-        name: &WireName,
-        question: Question,
-        eager: bool,
-        deadline: Instant,
-    ) -> Option<usize> {
-        match &mut self.source {
-            Source::System(pool) => Some(pool.ask(now, who, name, question, deadline)),
-            Source::Dns { exchange, hosts } => {
-                if let Some(addresses) = hosts.find(name, question) {
-                    self.deliver(who, Lookup::found(addresses));
-                    return None;
-                }
-                let (inquiry, types) = Inquiry::new(question, eager);
-                let entry = self.inquiries.vacant_entry();
-                let index = entry.key();
-                let mut handles = [None; 2];
-                for (handle, rtype) in handles.iter_mut().zip(types) {
-                    *handle = Some(exchange.ask(now, index, name.clone(), *rtype, deadline));
-                }
-                let name = name.clone();
-                entry.insert(Inquiring { who, name, deadline, inquiry, handles });
-                Some(index)
-            }
-        }
-    }
-
-    /// Nobody waits for it any more.
-    fn call_off(&mut self, flight: &Flight) {
-        let index = flight.index.get();
-        match &mut self.source {
-            Source::System(pool) => pool.call_off(index),
-            Source::Dns { exchange, .. } => {
-                if let Some(gone) = self.inquiries.try_remove(index) {
-                    gone.handles.into_iter().flatten().for_each(|handle| exchange.cancel(handle));
-                }
-            }
-        }
-        self.flights.remove(&flight.key());
-    }
-
-    fn hand_on(&mut self, now: Instant) -> bool {
-        let mut asked = false;
-        loop {
-            let (who, lookup) = match &mut self.source {
-                Source::System(pool) => match pool.poll_answer() {
-                    Some(answer) => answer,
-                    None => return asked,
-                },
-                Source::Dns { exchange, .. } => {
-                    let Some(settled) = exchange.poll_settled() else { return asked };
-                    let index = settled.owner;
-                    let Some(asking) = self.inquiries.get_mut(index) else { continue };
-                    match asking.inquiry.learn(settled) {
-                        Step::Wait => {
-                            if let Who::Flight(flight) = &asking.who {
-                                flight.has_some(now, asking.inquiry.addresses_so_far());
-                            }
-                            continue;
-                        }
-                        Step::Ask(rtype) => {
-                            let name = asking.name.clone();
-                            let handle = exchange.ask(now, index, name, rtype, asking.deadline);
-                            asking.handles[1] = Some(handle);
-                            asked = true;
-                            continue;
-                        }
-                        Step::Decided => {
-                            let done = self.inquiries.remove(index);
-                            // The other type may still be under way.
-                            for handle in done.handles.into_iter().flatten() {
-                                exchange.cancel(handle);
-                            }
-                            (done.who, done.inquiry.into_lookup())
-                        }
-                    }
-                }
-            };
-            self.deliver(who, lookup);
-        }
-    }
-
-    fn deliver(&mut self, who: Who, lookup: Lookup) {
-        match who {
-            Who::Probe(token) => self.answered.push_back((token, lookup)),
-            Who::Flight(flight) => {
-                self.flights.remove(&flight.key());
-                flight.land(lookup);
-            }
         }
     }
 }

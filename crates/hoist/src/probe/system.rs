@@ -12,7 +12,7 @@ use std::time::Instant;
 use slab::Slab;
 use tokio::sync::mpsc;
 
-use super::resolver::{Shared, Source, Who};
+use super::inquiries::{Shared, Source, Who};
 use super::verdict::Lookup;
 use crate::item::WireName;
 use crate::outcome::{Failure, FailureKind};

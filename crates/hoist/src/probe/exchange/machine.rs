@@ -2,7 +2,7 @@ mod replies;
 mod sockets;
 
 use std::collections::{HashMap, VecDeque};
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::BuildHasherDefault;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -10,6 +10,7 @@ use domain::base::iana::Rtype;
 use fastrand::Rng;
 use slab::Slab;
 
+use super::keys::{Mix, key};
 use super::pending::{About, Handle, Pending, Sent, SentList, Settled, Stamped, State};
 use super::reasons;
 use super::server::{PAUSE, Server, Socket, SocketId};
@@ -419,32 +420,7 @@ fn is_stale(pending: &Slab<Pending>, who: Stamped) -> bool {
     pending.get(who.index as usize).is_none_or(|pending| pending.stamp != who.stamp)
 }
 
-fn key(socket: SocketId, id: u16) -> u64 {
-    u64::from(socket.0) << 16 | u64::from(id)
-}
-
 /// Indexes are of questions and sockets in memory, which are far fewer.
 fn narrow(index: usize) -> u32 {
     u32::try_from(index).unwrap_or(u32::MAX)
-}
-
-/// Hashes the keys of queries. Their ids and the order of sockets are our own choice, so nobody
-/// outside can make them collide.
-#[derive(Debug, Default)]
-struct Mix(u64);
-
-impl Hasher for Mix {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(u64::from(*byte));
-        }
-    }
-
-    fn write_u64(&mut self, n: u64) {
-        self.0 = (self.0 ^ n).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32);
-    }
 }
