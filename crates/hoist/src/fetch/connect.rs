@@ -78,7 +78,15 @@ impl Connector {
                 Host::Ipv4(address) => vec![address.into()],
                 Host::Ipv6(address) => vec![address.into()],
                 Host::Domain(name) => {
-                    self.resolver.addresses(name, self.address.family, until).await?
+                    let found = self.resolver.addresses(name, self.address.family, until).await;
+                    found.map_err(|failure| match failure.kind {
+                        // Of the connection, not of the item: another try can help.
+                        FailureKind::Deadline => Failure::new(
+                            FailureKind::DnsFailed,
+                            format!("{name}: {}", failure.reason),
+                        ),
+                        _ => failure,
+                    })?
                 }
             };
         }

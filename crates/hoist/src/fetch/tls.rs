@@ -16,7 +16,7 @@ use crate::plan::TlsPlan;
 #[derive(Debug)]
 pub(super) struct Tls {
     plan: TlsPlan,
-    config: OnceCell<Result<Arc<ClientConfig>, String>>,
+    config: OnceCell<Arc<ClientConfig>>,
     /// Sessions kept for resumption: a full handshake costs as much as 15 to 25 requests.
     sessions: usize,
 }
@@ -27,17 +27,16 @@ impl Tls {
     }
 
     pub(super) async fn connector(&self) -> Result<TlsConnector, Failure> {
-        let config = self.config.get_or_init(|| async {
+        // A failure is not kept: it may have been one of the moment.
+        let config = self.config.get_or_try_init(|| async {
             let plan = self.plan.clone();
             let sessions = self.sessions;
             tokio::task::spawn_blocking(move || configure(&plan, sessions))
                 .await
                 .unwrap_or_else(|error| Err(error.to_string()))
+                .map_err(|reason| Failure::new(FailureKind::Tls, reason))
         });
-        match config.await {
-            Ok(config) => Ok(TlsConnector::from(Arc::clone(config))),
-            Err(reason) => Err(Failure::new(FailureKind::Tls, reason.clone())),
-        }
+        Ok(TlsConnector::from(Arc::clone(config.await?)))
     }
 }
 

@@ -119,14 +119,14 @@ impl FailureKind {
             | Self::Reset
             | Self::Timeout
             | Self::Stalled
-            | Self::Truncated
-            | Self::Malformed => true,
+            | Self::Truncated => true,
             Self::Status => matches!(status, Some(408 | 429 | 500 | 502 | 503 | 504)),
             Self::BadInput
             | Self::BadName
             | Self::NoSuchHost
             | Self::Tls
             | Self::Deadline
+            | Self::Malformed
             | Self::TooLarge
             | Self::RedirectLoop
             | Self::TooManyRedirects

@@ -10,6 +10,9 @@ use super::lane::Lane;
 use super::{Backoff, Ticket};
 use crate::plan::Limits;
 
+/// A redirected item waits for about so many others before it is asked again.
+pub(super) const AWAY_PER_PERMIT: usize = 8;
+
 /// When to stop trying.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Policy {
@@ -65,6 +68,9 @@ pub(crate) enum Next {
 pub(crate) struct Schedule<O> {
     limits: Limits,
     policy: Policy,
+    /// Of one origin, redirected items that may wait elsewhere before it sends more after them:
+    /// else they would queue up faster than they are served, with their deadlines running.
+    max_away: usize,
     items: Slab<Item<O>>,
     bytes: usize,
     in_flight: usize,
@@ -78,7 +84,12 @@ pub(crate) struct Schedule<O> {
 
 #[derive(Debug)]
 struct Item<O> {
+    /// Where it was admitted, and where each attempt begins.
+    home: O,
+    /// Where it is asked now.
     origin: O,
+    /// It was redirected, and waits for a permit elsewhere.
+    away: bool,
     bytes: usize,
     state: State,
     attempts: u32,
@@ -102,6 +113,7 @@ enum State {
 impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
     pub(crate) fn new(limits: Limits, policy: Policy) -> Self {
         Self {
+            max_away: limits.per_origin.get().saturating_mul(AWAY_PER_PERMIT),
             limits,
             policy,
             items: Slab::new(),
@@ -136,7 +148,9 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
         self.next_epoch += 1;
         self.bytes += bytes;
         let ticket = Ticket(self.items.insert(Item {
-            origin,
+            home: origin.clone(),
+            origin: origin.clone(),
+            away: false,
             bytes,
             state: State::Waiting,
             attempts: 0,
@@ -144,7 +158,8 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
             deadline: None,
             epoch: self.next_epoch,
         }));
-        self.enqueue(ticket, Turn::Last);
+        self.lanes.entry(origin.clone()).or_default().push_fresh(ticket);
+        self.tend(&origin);
         ticket
     }
 
@@ -155,13 +170,14 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
             let Some(lane) = self.lanes.get_mut(&origin) else { continue };
             lane.queued = false;
             let items = &self.items;
-            let popped = lane.pop(|ticket, epoch| is_at(items, ticket, epoch));
+            let popped = lane.pop(self.max_away, |ticket, epoch| is_at(items, ticket, epoch));
             if popped.is_some() {
                 lane.in_flight += 1;
                 self.in_flight += 1;
             }
             self.tend(&origin);
             let Some(ticket) = popped else { continue };
+            self.come_back(ticket);
             self.enter(ticket, State::InFlight);
             let longest = self.policy.deadline;
             let item = &mut self.items[ticket.0];
@@ -195,12 +211,18 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
         match ended {
             Ended::Done => self.settle(ticket),
             Ended::Moved(origin) => {
-                item.origin = origin;
                 item.moved = true;
+                item.away = origin != item.home;
+                item.origin = origin;
+                if item.away {
+                    let home = item.home.clone();
+                    self.lanes.entry(home).or_default().away += 1;
+                }
                 self.wait_again(ticket, deadline)
             }
             Ended::Failed(_) if item.attempts > self.policy.retries => self.settle(ticket),
             Ended::Failed(retry) => {
+                item.origin = item.home.clone();
                 let backoff = self.policy.backoff.wait(item.attempts, random);
                 let rest = match retry {
                     Retry::Soon => backoff,
@@ -241,6 +263,7 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
             if item.state == State::Waiting {
                 let origin = item.origin.clone();
                 self.settle(ticket);
+                self.come_back(ticket);
                 let items = &self.items;
                 if let Some(lane) = self.lanes.get_mut(&origin) {
                     lane.leave(|ticket, epoch| is_at(items, ticket, epoch));
@@ -288,8 +311,22 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
     fn wait_again(&mut self, ticket: Ticket, deadline: Instant) -> Next {
         let epoch = self.enter(ticket, State::Waiting);
         self.wake_at(deadline, ticket, epoch);
-        self.enqueue(ticket, Turn::First);
+        let origin = self.items[ticket.0].origin.clone();
+        self.lanes.entry(origin.clone()).or_default().push_returning(ticket, epoch);
+        self.tend(&origin);
         Next::Again
+    }
+
+    /// The item waits elsewhere no longer.
+    fn come_back(&mut self, ticket: Ticket) {
+        let item = &mut self.items[ticket.0];
+        if std::mem::take(&mut item.away) {
+            let home = item.home.clone();
+            if let Some(lane) = self.lanes.get_mut(&home) {
+                lane.away -= 1;
+            }
+            self.tend(&home);
+        }
     }
 
     fn wake_at(&mut self, at: Instant, ticket: Ticket, epoch: u64) {
@@ -301,22 +338,11 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
         self.wakes.push(Reverse((at, ticket.0, epoch)));
     }
 
-    fn enqueue(&mut self, ticket: Ticket, turn: Turn) {
-        let item = &self.items[ticket.0];
-        let origin = item.origin.clone();
-        let lane = self.lanes.entry(origin.clone()).or_default();
-        match turn {
-            Turn::First => lane.push_front(ticket, item.epoch),
-            Turn::Last => lane.push_back(ticket, item.epoch),
-        }
-        self.tend(&origin);
-    }
-
     /// Puts an origin into the queue where it belongs there, and forgets an idle one.
     fn tend(&mut self, origin: &O) {
         let Some(lane) = self.lanes.get_mut(origin) else { return };
         let free = lane.in_flight < self.limits.per_origin.get();
-        if free && lane.has_waiting() && !lane.queued {
+        if free && lane.has_next(self.max_away) && !lane.queued {
             lane.queued = true;
             self.ready.push_back(origin.clone());
         } else if lane.is_idle() {
@@ -325,18 +351,23 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
     }
 }
 
-#[derive(Clone, Copy)]
-enum Turn {
-    First,
-    Last,
-}
-
 fn is_at<O>(items: &Slab<Item<O>>, ticket: Ticket, epoch: u64) -> bool {
     items.get(ticket.0).is_some_and(|item| item.epoch == epoch)
 }
 
 #[cfg(test)]
-impl<O> Schedule<O> {
+impl<O: Eq + Hash> Schedule<O> {
+    /// Whether the item is asked where it was admitted.
+    pub(super) fn is_home(&self, ticket: Ticket) -> bool {
+        let item = &self.items[ticket.0];
+        item.origin == item.home
+    }
+
+    /// Items of this origin that wait elsewhere.
+    pub(super) fn away(&self, origin: &O) -> usize {
+        self.lanes.get(origin).map_or(0, |lane| lane.away)
+    }
+
     /// Entries in all queues and maps.
     pub(super) fn size(&self) -> usize {
         self.items.len() + self.lanes.len() + self.ready.len() + self.wakes.len()

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
+use super::machine::AWAY_PER_PERMIT;
 use super::*;
 use crate::plan::Limits;
 
@@ -102,6 +103,50 @@ fn a_redirect_keeps_the_attempt_and_takes_the_permit_of_where_it_leads() {
 }
 
 #[test]
+fn redirected_items_are_served_in_turn_and_not_outrun() {
+    let now = Instant::now();
+    let mut schedule = schedule(100, 1, 0);
+    for _ in 0..100 {
+        schedule.admit(7, 1);
+    }
+    // All of origin 7 leads to origin 8, which serves one at a time and slowly.
+    let mut served = Vec::new();
+    let mut at_eight = None;
+    for _ in 0..2_000 {
+        while let Some(start) = schedule.start(now) {
+            let redirects = schedule.is_home(start.ticket);
+            if redirects {
+                schedule.ended(start.ticket, now, Ended::Moved(8), Duration::ZERO, 0.0);
+            } else {
+                at_eight = Some(start.ticket);
+            }
+        }
+        assert!(schedule.away(&7) <= AWAY_PER_PERMIT, "{}", schedule.away(&7));
+        let Some(ticket) = at_eight.take() else { break };
+        served.push(ticket.0);
+        schedule.ended(ticket, now, Ended::Done, Duration::ZERO, 0.0);
+        schedule.discharge(ticket);
+    }
+    assert_eq!(served, (0..100).collect::<Vec<_>>());
+    assert!(schedule.is_empty() && schedule.is_forgotten());
+}
+
+#[test]
+fn another_try_begins_at_home() {
+    let now = Instant::now();
+    let mut schedule = schedule(2, 1, 1);
+    schedule.admit(7, 1);
+    schedule.start(now).unwrap();
+    schedule.ended(Ticket(0), now, Ended::Moved(8), Duration::ZERO, 0.0);
+    schedule.start(now).unwrap();
+    schedule.ended(Ticket(0), now, Ended::Failed(Retry::Soon), Duration::ZERO, 0.0);
+    assert_eq!(schedule.wake(now), None);
+    schedule.admit(7, 1);
+    assert_eq!(schedule.start(now).unwrap().ticket, Ticket(0));
+    assert_eq!(schedule.start(now), None, "it took the permit of origin 7");
+}
+
+#[test]
 fn the_deadline_ends_items_that_wait_for_their_turn() {
     let now = Instant::now();
     let mut schedule = schedule(1, 1, 1);
@@ -167,6 +212,7 @@ proptest! {
         let mut schedule = schedule(4, 2, 2);
         let mut flying: Vec<(Ticket, u32)> = Vec::new();
         let mut origins: HashMap<Ticket, u32> = HashMap::new();
+        let mut homes: HashMap<Ticket, u32> = HashMap::new();
         let mut settled = 0;
         let mut admitted = 0;
         let mut run = |schedule: &mut Schedule<u32>, now: Instant,
@@ -193,12 +239,15 @@ proptest! {
                 Step::Admit(origin) => {
                     let ticket = schedule.admit(origin, 1);
                     prop_assert!(origins.insert(ticket, origin).is_none(), "a ticket in use");
+                    homes.insert(ticket, origin);
                     admitted += 1;
                 }
                 Step::End(n, ended, random) if !flying.is_empty() => {
                     let (ticket, _) = flying.swap_remove(n % flying.len());
-                    if let Ended::Moved(origin) = &ended {
-                        origins.insert(ticket, *origin);
+                    match &ended {
+                        Ended::Moved(origin) => drop(origins.insert(ticket, *origin)),
+                        Ended::Failed(_) => drop(origins.insert(ticket, homes[&ticket])),
+                        Ended::Done => {}
                     }
                     let random = f64::from(random) / 255.0;
                     match schedule.ended(ticket, now, ended, Duration::ZERO, random) {
