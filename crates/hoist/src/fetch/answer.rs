@@ -90,10 +90,14 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     Some(at.duration_since(now).unwrap_or(Duration::ZERO))
 }
 
+/// Bytes of a Content-Type that are kept: an honest one is far shorter.
+const MAX_CONTENT_TYPE: usize = 1_000;
+
 /// The Content-Type, as it was sent.
 pub(super) fn content_type(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(CONTENT_TYPE)?;
-    Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+    let kept = &value.as_bytes()[..value.len().min(MAX_CONTENT_TYPE)];
+    Some(String::from_utf8_lossy(kept).into_owned())
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use super::fetcher::Fetcher;
 use super::redirect::Hop;
 use crate::error::Error;
 use crate::input::Line;
-use crate::item::{NameTemplate, Origin, Position, Target};
+use crate::item::{NameTemplate, Origin, Position, Target, without_credentials};
 use crate::outcome::classify::seconds;
 use crate::outcome::{Failure, FailureKind, GetOutcome, GetVerdict};
 use crate::plan::{GetPlan, SinkPlan};
@@ -118,6 +118,7 @@ impl Job for GetJob {
             Line::Skipped => return Read::Nothing,
             Line::Unreadable { shown, reason } => {
                 let failure = Failure::new(FailureKind::BadInput, reason);
+                let shown = without_credentials(&shown);
                 return Read::Outcome(Self::unreadable(position, shown, failure));
             }
             Line::Asked(text) => text,

@@ -11,5 +11,5 @@ pub(crate) use domain_name::{DomainName, WireName};
 pub(crate) use file_name::FileName;
 pub(crate) use origin::Origin;
 pub use position::Position;
-pub(crate) use target::Target;
+pub(crate) use target::{Target, without_credentials};
 pub use template::{BadTemplate, NameTemplate};

@@ -36,7 +36,7 @@ impl Target {
                 let reason = format!(
                     "no JSON object with \"url\" and \"name\" ({error}); a plain line is a URL"
                 );
-                (Failure::new(FailureKind::BadInput, reason), shorten(line))
+                (Failure::new(FailureKind::BadInput, reason), shorten(&without_credentials(line)))
             })?;
             (parsed.url, parsed.name)
         } else {
@@ -82,14 +82,15 @@ impl Target {
             return Err(bad("port 0 can't be connected to".to_owned()));
         }
         let authorization = authorization(&url);
-        if authorization.is_some() || url.password().is_some() || !url.username().is_empty() {
+        if authorization.is_some() {
             // These can't fail for http URLs, which have a host.
             let _ = url.set_username("");
             let _ = url.set_password(None);
         }
         url.set_fragment(None);
-        let given = without_credentials(text);
-        let shown = (given != url.as_str()).then(|| given.into_boxed_str());
+        // Where it held credentials, only the parsed URL is sure to hold them no longer.
+        let as_given = authorization.is_none() && text != url.as_str();
+        let shown = as_given.then(|| text.into());
         Ok(Self { url, origin, shown, name, authorization })
     }
 
@@ -119,14 +120,25 @@ fn authorization(url: &Url) -> Option<HeaderValue> {
     Some(value)
 }
 
-/// The text less `user:password@`, for a text that may be no URL at all.
-fn without_credentials(text: &str) -> String {
-    let start = text.find("//").map_or(0, |at| at + 2);
-    let end = text[start..].find(['/', '?', '#', '\\']).map_or(text.len(), |at| start + at);
-    match text[start..end].rfind('@') {
-        Some(at) => format!("{}{}", &text[..start], &text[start + at + 1..]),
-        None => text.to_owned(),
+/// The text less all that may be `user:password@`, for a text that is no URL: of every word with an
+/// `@`, what stands between its scheme and its last `@`.
+pub(crate) fn without_credentials(text: &str) -> String {
+    let is_edge = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>');
+    let slash = |c| matches!(c, '/' | '\\');
+    let mut kept = String::with_capacity(text.len());
+    for word in text.split_inclusive(is_edge) {
+        let Some(at) = word.rfind('@') else {
+            kept.push_str(word);
+            continue;
+        };
+        let scheme = word[..at].find(':').filter(|colon| word[colon + 1..].starts_with(slash));
+        if let Some(colon) = scheme {
+            let slashes = word[colon + 1..at].trim_start_matches(slash).len();
+            kept.push_str(&word[..at - slashes]);
+        }
+        kept.push_str(&word[at + 1..]);
     }
+    kept
 }
 
 /// The beginning of a text, for people.
@@ -167,10 +179,22 @@ mod tests {
     fn credentials_become_a_header_and_are_never_shown() {
         let target = target("HTTP://user:p%40ss@a.example/x#part");
         assert_eq!(target.url.as_str(), "http://a.example/x");
-        assert_eq!(target.shown(), "HTTP://a.example/x#part");
+        assert_eq!(target.shown(), "http://a.example/x");
         assert_eq!(target.authorization.clone().unwrap(), "Basic dXNlcjpwQHNz");
         assert!(!format!("{target:?}").contains("p@ss"));
-        for bad in ["http://user:secret@/x", "ftp://user:secret@a/x", "user:secret@a.example/x"] {
+        for url in [r"http:\\user:secret@h\x", "http:/user:secret@h/x", "http:///user:secret@h/x"] {
+            let target = Target::parse(url).unwrap();
+            assert_eq!(target.shown(), "http://h/x", "{url}");
+            assert!(target.authorization.is_some());
+        }
+        for bad in [
+            "http://user:secret@/x",
+            "ftp://user:secret@a/x",
+            "user:secret@a.example/x",
+            "http://user:sec/secret@a.example/x",
+            r#"{"url": "http://user:secret@h/", "name": 5}"#,
+            r"ftp:\user:secret@h",
+        ] {
             let (failure, shown) = Target::parse(bad).unwrap_err();
             assert!(!failure.reason.contains("secret"), "{failure}");
             assert!(!shown.contains("secret"), "{shown}");

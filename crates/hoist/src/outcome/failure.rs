@@ -11,10 +11,19 @@ pub struct Failure {
     pub reason: String,
 }
 
+/// Characters of a reason, at most.
+const MAX_REASON: usize = 1_000;
+
 impl Failure {
     /// A failure of this kind, for this reason.
     pub fn new(kind: FailureKind, reason: impl Into<String>) -> Self {
-        Self { kind, reason: reason.into() }
+        let mut reason = reason.into();
+        // Servers have a say in some reasons: URLs, certificates.
+        if let Some((end, _)) = reason.char_indices().nth(MAX_REASON) {
+            reason.truncate(end);
+            reason.push_str("...");
+        }
+        Self { kind, reason }
     }
 }
 

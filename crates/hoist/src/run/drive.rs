@@ -11,6 +11,7 @@ use super::outbox::{Outbox, Parcel};
 use crate::error::Error;
 use crate::input::{Block, Reader};
 use crate::item::Position;
+use crate::plan::defaults;
 use crate::report::{Report, add};
 use crate::schedule::{Next, Schedule, Ticket};
 
@@ -27,8 +28,6 @@ pub(super) struct Drive<'a, J: Job> {
     reader: Reader,
     block: Option<Block>,
     input_ended: bool,
-    /// Outcomes that may wait without having been admitted.
-    outbox_bound: usize,
     outbox: Outbox<J::Outcome>,
     random: fastrand::Rng,
     report: Report,
@@ -66,7 +65,6 @@ impl<'a, J: Job> Drive<'a, J> {
             reader,
             block: None,
             input_ended: false,
-            outbox_bound: crate::plan::defaults::ADMITTED_ITEMS.get(),
             outbox,
             random,
             report,
@@ -124,7 +122,9 @@ impl<'a, J: Job> Drive<'a, J> {
     }
 
     fn has_room(&self) -> bool {
-        self.schedule.has_room() && self.outbox.len() < self.outbox_bound
+        self.schedule.has_room()
+            && self.outbox.len() < defaults::ADMITTED_ITEMS.get()
+            && self.outbox.weight() < defaults::ADMITTED_BYTES
     }
 
     fn is_complete(&self) -> bool {

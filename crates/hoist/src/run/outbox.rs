@@ -14,6 +14,8 @@ pub(super) struct Outbox<O> {
     sender: mpsc::Sender<Message<O>>,
     ready: VecDeque<Parcel<O>>,
     order: Option<Order<O>>,
+    /// Bytes of all that waits here.
+    weight: usize,
 }
 
 #[derive(Debug)]
@@ -39,7 +41,7 @@ const BATCH_BYTES: usize = 128 << 10;
 impl<O> Outbox<O> {
     pub(super) fn new(sender: mpsc::Sender<Message<O>>, ordered: bool) -> Self {
         let order = ordered.then(|| Order { expected: VecDeque::new(), early: BTreeMap::new() });
-        Self { sender, ready: VecDeque::new(), order }
+        Self { sender, ready: VecDeque::new(), order, weight: 0 }
     }
 
     /// An outcome will come for this position. Called in the order of the list.
@@ -50,6 +52,7 @@ impl<O> Outbox<O> {
     }
 
     pub(super) fn put(&mut self, position: Position, parcel: Parcel<O>) {
+        self.weight += parcel.weight;
         let Some(order) = &mut self.order else {
             self.ready.push_back(parcel);
             return;
@@ -65,6 +68,11 @@ impl<O> Outbox<O> {
     /// Outcomes that wait, for the reader or for their turn.
     pub(super) fn len(&self) -> usize {
         self.ready.len() + self.order.as_ref().map_or(0, |order| order.early.len())
+    }
+
+    /// Bytes of the outcomes that wait.
+    pub(super) fn weight(&self) -> usize {
+        self.weight
     }
 
     /// Whether something could be sent, if only the reader had room.
@@ -95,6 +103,7 @@ impl<O> Outbox<O> {
                     break;
                 }
             }
+            self.weight -= bytes;
             let batch = self.ready.drain(..count).map(|parcel| {
                 sent(&parcel.outcome, parcel.ticket);
                 parcel.outcome
@@ -150,6 +159,7 @@ mod tests {
         assert!(outbox.send(|_, _| sent += 1));
         assert_eq!(sent, 4);
         assert!(outbox.is_stuck());
+        assert_eq!((outbox.len(), outbox.weight()), (2, BATCH_BYTES));
         assert_eq!(received(&mut receiver), [[0, 1], [2, 3]]);
         drop(receiver);
         assert!(!outbox.send(|_, _| {}));

@@ -145,11 +145,12 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
     /// Takes an item in, to be asked at this origin. It takes `bytes` of memory until its
     /// discharge.
     pub(crate) fn admit(&mut self, origin: O, bytes: usize) -> Ticket {
+        let home = origin.clone();
         self.next_epoch += 1;
         self.bytes += bytes;
         let ticket = Ticket(self.items.insert(Item {
             home: origin.clone(),
-            origin: origin.clone(),
+            origin,
             away: false,
             bytes,
             state: State::Waiting,
@@ -158,8 +159,8 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
             deadline: None,
             epoch: self.next_epoch,
         }));
-        self.lanes.entry(origin.clone()).or_default().push_fresh(ticket);
-        self.tend(&origin);
+        self.lanes.entry(home.clone()).or_default().push_fresh(ticket);
+        self.tend(&home);
         ticket
     }
 

@@ -22,7 +22,7 @@ struct Shared {
     root: PathBuf,
     /// This run's folder of temporary files, locked while the run lives.
     temp: PathBuf,
-    _lock: Option<File>,
+    _lock: File,
     existing: Existing,
     /// Names given by this run, where files are replaced. Only lists that are short by nature,
     /// such as arguments, are run so.
@@ -38,6 +38,9 @@ pub(crate) struct Part {
 
 /// Where sinks keep what is theirs, below the root.
 pub(crate) const PRIVATE: &str = ".hoist";
+
+/// Tries to make and lock a folder while others clear up.
+const OPENINGS: u64 = 100;
 
 /// Names tried before giving up: far more than the folders and files of one name can block.
 const TRIES: usize = 256;
@@ -56,14 +59,28 @@ impl Directory {
         run: u64,
     ) -> Result<Self, Error> {
         let temps = root.join(PRIVATE).join("tmp");
-        let temp = temps.join(format!("{run:016x}"));
-        let made = (|| {
-            make_dirs(&*fs, &temps)?;
-            clear_dead(&*fs, &temps);
-            fs.make_dir(&temp)?;
-            lock_dir(&temp)
-        })();
-        let lock = made.map_err(|source| Error::Output { path: root.clone(), source })?;
+        let mut tries = 0;
+        let (temp, lock) = loop {
+            let temp = temps.join(format!("{:016x}", run.wrapping_add(tries)));
+            let made = make_dirs(&*fs, &temps).and_then(|()| {
+                clear_dead(&*fs, &temps);
+                fs.make_dir(&temp)?;
+                lock_dir(&temp)
+            });
+            match made {
+                // Locked while it was there: from now on nobody takes it for a dead run's.
+                Ok(Some(lock)) if temp.is_dir() => break (temp, lock),
+                Ok(_) if tries < OPENINGS => {}
+                Err(error) if error.kind() == ErrorKind::NotFound && tries < OPENINGS => {}
+                Ok(_) => {
+                    let source = io::Error::other("other runs keep removing the temporary folder");
+                    return Err(Error::Output { path: temp, source });
+                }
+                Err(source) => return Err(Error::Output { path: root, source }),
+            }
+            // Another run was clearing up or leaving between two of the steps.
+            tries += 1;
+        };
         let shared = Shared { fs, root, temp, _lock: lock, existing, given: Mutex::default() };
         Ok(Self { shared: Arc::new(shared) })
     }
