@@ -106,8 +106,7 @@ impl Attempt {
             }
         }
         let allowed = fetcher.patience.connect;
-        let until = (Instant::now() + allowed).min(watch.deadline());
-        let made = fetcher.connector.connect(self.origin(), until, allowed).await;
+        let made = fetcher.connector.connect(self.origin(), watch.deadline(), allowed).await;
         made.map_err(|failure| {
             let overdue = Instant::now() >= watch.deadline();
             if overdue { watch.deadline_failure("there was no connection yet") } else { failure }

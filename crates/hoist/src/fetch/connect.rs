@@ -1,4 +1,4 @@
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -35,20 +35,31 @@ pub(super) struct Connector {
 }
 
 impl Connector {
-    /// A new connection, before `until`. `allowed` is only told.
+    /// A new connection, within `allowed` and before the deadline.
     pub(super) async fn connect(
         &self,
         origin: &Origin,
-        until: Instant,
+        deadline: Instant,
         allowed: Duration,
     ) -> Result<Connection, Failure> {
+        let mut until = (Instant::now() + allowed).min(deadline);
         let addresses = self.addresses(origin, until).await?;
         let late = |stage| classify::connect_timeout(&origin.to_string(), stage, allowed);
         let open = self.pool.borrow_mut().open();
         let pool = &self.pool;
-        let connect = |address| connect_tcp(address, Rc::clone(pool));
-        let tcp = tokio::time::timeout_at(until.into(), happy::first(addresses, connect));
-        let tcp = tcp.await.map_err(|_| late("the connection"))??;
+        let starved = Rc::new(Cell::new(false));
+        let connect = |address| connect_tcp(address, Rc::clone(pool), Rc::clone(&starved));
+        let tcp = loop {
+            let first = happy::first(addresses.clone(), connect);
+            match tokio::time::timeout_at(until.into(), first).await {
+                Ok(connected) => break connected?,
+                // That we had no descriptor is not the server's doing: it has its time again.
+                Err(_) if starved.take() && Instant::now() < deadline => {
+                    until = (Instant::now() + allowed).min(deadline);
+                }
+                Err(_) => return Err(late("the connection")),
+            }
+        };
         // Only a hint: without it, requests may be sent later, not wrong.
         let _ = tcp.set_nodelay(true);
         let setup = async {
@@ -126,13 +137,18 @@ impl Connector {
 
 /// Connects to one address. That descriptors run out is nobody's failure: an idle connection
 /// gives way, or it is waited for one.
-async fn connect_tcp(address: SocketAddr, pool: Rc<RefCell<Pool>>) -> Result<TcpStream, Failure> {
+async fn connect_tcp(
+    address: SocketAddr,
+    pool: Rc<RefCell<Pool>>,
+    starved: Rc<Cell<bool>>,
+) -> Result<TcpStream, Failure> {
     loop {
         match TcpStream::connect(address).await {
             Ok(stream) => return Ok(stream),
             Err(error) if out_of_descriptors(&error) => {
                 let closed = pool.borrow_mut().close_oldest();
                 if !closed {
+                    starved.set(true);
                     tokio::time::sleep(DESCRIPTOR_PAUSE).await;
                 }
             }
