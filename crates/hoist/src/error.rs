@@ -31,6 +31,33 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// Another run is writing there.
+    #[error("another run is writing to {}", path.display())]
+    Locked {
+        /// The output of both.
+        path: PathBuf,
+    },
+    /// The list is not the one that the ledger answers.
+    #[error(
+        "the list has changed at line {line} since {} began to answer it: {reason}",
+        ledger.display()
+    )]
+    ListChanged {
+        /// The first line, counted from 1, that is or may be another.
+        line: u64,
+        /// What is different.
+        reason: String,
+        /// The folder of the ledger.
+        ledger: PathBuf,
+    },
+    /// The ledger can't be gone on with: it is damaged, of a newer version, or of another run.
+    #[error("{}: {reason}", path.display())]
+    Ledger {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong with it, and what it covers.
+        reason: String,
+    },
     /// Threads, sockets or other means of the system could not be had.
     #[error("{what}: {source}")]
     System {

@@ -4,7 +4,7 @@
 //! is pushed past what it can take. The modules stand in the order of the flow:
 //!
 //! ```text
-//! input -> item -> schedule -> probe | fetch -> outcome -> sink -> report
+//! input -> item -> schedule -> probe | fetch -> outcome -> sink -> ledger -> report
 //! ```
 //!
 //! [`get`] and [`probe`] run with the default plan; [`GetPlan::run`] and [`ProbePlan::run`] with
@@ -33,6 +33,7 @@ mod schedule;
 mod fetch;
 mod probe;
 
+mod ledger;
 pub mod outcome;
 pub mod report;
 mod sink;
@@ -44,6 +45,7 @@ mod sys;
 pub use error::Error;
 pub use input::{MAX_LINE, Source};
 pub use item::Position;
+pub use ledger::{AnyOutcome, History, LedgerKind, Records};
 pub use outcome::{FailureKind, GetOutcome, GetVerdict, ProbeOutcome, ProbeVerdict};
 pub use outcomes::Outcomes;
 pub use plan::{GetPlan, ProbePlan};

@@ -10,6 +10,7 @@ use hoist::plan::{AddressOverride, defaults};
 use http::{HeaderName, HeaderValue};
 
 use super::input::Input;
+use super::ledger::LedgerArgs;
 use super::values;
 
 const EXAMPLES: &str = "\
@@ -18,11 +19,15 @@ Examples:
   hoist get -o - https://example.com/ | less         the body to standard output
   hoist get -i urls.txt -o pages -m 64               a list into the folder pages
   hoist get -i urls.txt -o pages --format jsonl > outcomes.jsonl
+  hoist get -i urls.txt -o pages --again failed      those that failed, once more
   hoist get -i urls.txt --name '{index}-{host}{ext}' -H 'Accept-Language: de'
 
 A line of a list is a URL, or URL<TAB>name, or a JSON object with url and name. Blank
 lines and lines that begin with # are skipped. A list never overwrites a file that was
 there: it saves as name~POSITION. URLs given as arguments do overwrite, as with curl.
+
+What became of each line of a list is on record in DIR/.hoist. The same command again goes on
+where it stopped, however it stopped; 'hoist outcomes DIR' prints the record.
 
 Durations: 30s, 500ms, 2m; a bare number is in seconds. Bytes: 1000, 64K, 10M, 16G.
 SSL_CERT_FILE names the trusted certificates in place of the system's.
@@ -105,6 +110,8 @@ pub(super) struct GetArgs {
     /// No progress, no failures, no summary; the exit code tells
     #[arg(short, long)]
     pub(super) quiet: bool,
+    #[command(flatten)]
+    pub(super) ledger: LedgerArgs,
 }
 
 /// How the outcomes of a get are printed.
@@ -182,6 +189,8 @@ pub(crate) struct GetJob {
     pub(crate) input: Input,
     /// Where bodies go.
     pub(crate) saving: Saving,
+    /// The folder, where a ledger is kept in it.
+    pub(crate) on_record: Option<PathBuf>,
     /// How outcomes are printed.
     pub(crate) format: GetFormat,
     /// In the order of the list.

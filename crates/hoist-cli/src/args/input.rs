@@ -21,6 +21,8 @@ pub(crate) struct Input {
     pub(crate) extent: Extent,
     /// Standard input is part of it: whether anything has come from there yet.
     pub(crate) stdin: Option<Arrived>,
+    /// It is a list, not arguments alone: a run of it can be gone on with.
+    pub(crate) is_list: bool,
 }
 
 /// How much there is to do, as far as it is known beforehand.
@@ -65,9 +67,20 @@ impl Given {
         if list.is_none() && words.is_none() {
             if !arguments.is_empty() {
                 let extent = Extent::Items(arguments.len() as u64);
-                return Ok(Some(Input { source: Source::items(arguments), extent, stdin: None }));
+                let source = Source::items(arguments);
+                return Ok(Some(Input { source, extent, stdin: None, is_list: false }));
             }
             return Ok(stdin_holds_a_list().then(|| List::stdin().into_input()));
+        }
+        // A file alone can be passed over where it is answered already.
+        if let (true, None, Some(path)) = (arguments.is_empty(), &words, &list)
+            && path.as_os_str() != "-"
+        {
+            let file = open(path)?;
+            let bytes = regular_bytes(&file);
+            let extent = bytes.map_or(Extent::Unknown, Extent::Bytes);
+            let source = Source::file(file);
+            return Ok(Some(Input { source, extent, stdin: None, is_list: true }));
         }
         let mut lists = Vec::new();
         if !arguments.is_empty() {
@@ -97,7 +110,7 @@ struct List {
 impl List {
     fn file(path: &Path) -> Result<Self, Refused> {
         let file = open(path)?;
-        let bytes = file.metadata().ok().filter(std::fs::Metadata::is_file).map(|m| m.len());
+        let bytes = regular_bytes(&file);
         Ok(Self { reader: Box::new(file), bytes, stdin: None })
     }
 
@@ -118,13 +131,17 @@ impl List {
 
     fn into_input(self) -> Input {
         let extent = self.bytes.map_or(Extent::Unknown, Extent::Bytes);
-        Input { source: Source::lines(self.reader), extent, stdin: self.stdin }
+        Input { source: Source::lines(self.reader), extent, stdin: self.stdin, is_list: true }
     }
 }
 
 fn open(path: &Path) -> Result<File, Refused> {
     File::open(path)
         .map_err(|error| Refused::Unusable(format!("{} can't be read: {error}", path.display())))
+}
+
+fn regular_bytes(file: &File) -> Option<u64> {
+    file.metadata().ok().filter(std::fs::Metadata::is_file).map(|meta| meta.len())
 }
 
 /// A pipe, a file or a socket; no terminal, and not what is left when it was closed.

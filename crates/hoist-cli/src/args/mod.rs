@@ -8,6 +8,7 @@ mod countries;
 mod flags;
 mod get;
 mod input;
+mod ledger;
 mod probe;
 mod rehearse;
 mod roots;

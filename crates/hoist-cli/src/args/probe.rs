@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use hoist::ProbePlan;
-use hoist::plan::defaults;
+use hoist::plan::{LedgerPlan, defaults};
 
 use super::input::Input;
+use super::ledger::LedgerArgs;
 use super::values;
 
 const EXAMPLES: &str = "\
@@ -17,6 +18,9 @@ Examples:
   hoist probe example.com example.org --format jsonl
   hoist probe -i names.txt --via dns://9.9.9.9 --via dns://[2620:fe::fe] -o answers.txt
   cut -d, -f1 table.csv | hoist probe -t AAAA --format jsonl
+
+A list with -o FILE is on record in FILE.hoist: the same command again goes on where it stopped,
+however it stopped.
 
 Text output: + found (it has an address), two blanks not found, ? unknown.
 Durations: 30s, 500ms, 2m; a bare number is in seconds.
@@ -75,6 +79,8 @@ pub(super) struct ProbeArgs {
     /// Write outcomes to FILE in place of standard output
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) ledger: LedgerArgs,
 }
 
 /// How the outcomes of a probe are printed.
@@ -150,6 +156,8 @@ pub(crate) struct ProbeJob {
     pub(crate) ordered: bool,
     /// Where outcomes go. None: standard output.
     pub(crate) output: Option<PathBuf>,
+    /// The ledger that is kept beside that file.
+    pub(crate) ledger: Option<LedgerPlan>,
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ impl ProbeArgs {
             question: question(&self.types),
             dns: DnsPlan { timeout: self.timeout, retries: self.retries, ..via(&self.via)? },
             deadline: self.deadline,
+            output: None,
             seed: None,
         };
         let words = input::Words::new(self.words, self.max_len, self.tlds);
@@ -39,9 +40,25 @@ impl ProbeArgs {
                 .open()?
                 .ok_or_else(|| Refused::Usage("probe", "there is nothing to probe".to_owned()))?,
         };
-        let Self { format, ordered, output, .. } = self;
+        let Self { format, ordered, output, ledger, .. } = self;
         let output = output.filter(|path| path.as_os_str() != "-");
-        Ok(ProbeJob { plan, input, format, ordered, output })
+        let on_record = output.as_deref().is_some_and(|path| input.is_list && can_be_cut(path));
+        if let (false, Some(option)) = (on_record, ledger.needless()) {
+            let message = format!(
+                "{option} is for a list with -o FILE: nothing else is on record"
+            );
+            return Err(Refused::Usage("probe", message));
+        }
+        let ledger = on_record.then(|| ledger.plan(input.stdin.is_some()));
+        Ok(ProbeJob { plan, input, format, ordered, output, ledger })
+    }
+}
+
+/// A file, or what can become one: no device, no pipe.
+fn can_be_cut(path: &Path) -> bool {
+    match std::fs::metadata(path) {
+        Ok(meta) => meta.is_file(),
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
     }
 }
 
@@ -153,8 +170,16 @@ impl GetArgs {
                            one in";
             return Err(Refused::Usage("get", message.to_owned()));
         };
-        let Self { format, ordered, quiet, .. } = self;
-        Ok(GetJob { plan, input, saving, format, ordered, quiet })
+        let Self { format, ordered, quiet, ledger, .. } = self;
+        let mut on_record = None;
+        if let (SinkPlan::Directory { root, .. }, true) = (&plan.sink, input.is_list) {
+            on_record = Some(root.clone());
+            plan.ledger = Some(ledger.plan(input.stdin.is_some()));
+        } else if let Some(option) = ledger.needless() {
+            let message = format!("{option} is for lists: URLs that are typed are not on record");
+            return Err(Refused::Usage("get", message));
+        }
+        Ok(GetJob { plan, input, saving, on_record, format, ordered, quiet })
     }
 
     fn check_stdout(&self) -> Result<(), Refused> {

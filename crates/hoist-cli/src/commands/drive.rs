@@ -88,6 +88,10 @@ fn stopped(error: &hoist::Error) {
             | io::ErrorKind::AlreadyExists => "choose another place with -o",
             _ => return,
         },
+        hoist::Error::ListChanged { .. } => {
+            "choose another place with -o for another list, or start over with --fresh"
+        }
+        hoist::Error::Locked { .. } => "wait for it, or choose another place with -o",
         _ => return,
     };
     note(remedy);

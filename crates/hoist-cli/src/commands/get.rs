@@ -1,13 +1,16 @@
+use std::path::Path;
+
 use hoist::GetOutcome;
+use hoist::report::Summary;
 
 use super::Ending;
 use super::drive::{Driven, drive};
 use crate::args::{GetFormat, GetJob, Saving};
-use crate::render::{Face, Output, Screen, get_failure, get_summary, stdout_is_terminal};
+use crate::render::{Face, Output, Screen, get_failure, get_summary, note, stdout_is_terminal};
 
 /// Brings back every URL.
 pub(super) fn run(job: GetJob) -> Ending {
-    let GetJob { plan, input, saving, format, ordered, quiet } = job;
+    let GetJob { plan, input, saving, on_record, format, ordered, quiet } = job;
     let mut out = Output::stdout();
     let mut outcomes = plan.run(input.source);
     if ordered {
@@ -22,7 +25,8 @@ pub(super) fn run(job: GetJob) -> Ending {
         Screen::with_progress(report.clone(), Face::Counts(input.extent, "failed"))
     };
     let mut saved = None;
-    let driven = drive(outcomes, input.stdin.as_ref(), &mut out, |outcome: GetOutcome, out| {
+    let stdin = input.stdin.as_ref();
+    let driven = drive(outcomes, stdin, &mut out, |outcome: GetOutcome, out| {
         if saved.is_none() {
             saved.clone_from(&outcome.path);
         }
@@ -47,6 +51,25 @@ pub(super) fn run(job: GetJob) -> Ending {
     let speaks_for_itself = saving == Saving::Stdout && clean && !interrupted;
     if !quiet && !speaks_for_itself {
         Screen::plain().line(get_summary(&summary, saved.as_deref(), interrupted));
+        if let (Some(folder), Driven::Completed) = (on_record, &driven) {
+            hint(&summary, &folder);
+        }
     }
     driven.conclude(clean)
+}
+
+/// What can be done where nothing was left to do.
+fn hint(summary: &Summary, folder: &Path) {
+    let counts = &summary.counts;
+    if counts.earlier == 0 || counts.earlier < counts.done() {
+        return;
+    }
+    let again = match counts.failed {
+        0 => "",
+        _ => "--again failed asks those that failed, ",
+    };
+    note(format_args!(
+        "{again}--fresh starts over; 'hoist outcomes {}' prints the record",
+        folder.display()
+    ));
 }

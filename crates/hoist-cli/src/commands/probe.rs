@@ -1,4 +1,9 @@
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+
 use hoist::ProbeOutcome;
+use hoist::plan::{LedgerPlan, LinesPlan};
 
 use super::Ending;
 use super::drive::{Driven, drive, unwritable};
@@ -10,10 +15,16 @@ use crate::render::{
 
 /// Says of each name whether it resolves.
 pub(super) fn run(job: ProbeJob) -> Ending {
-    let ProbeJob { plan, input, format, ordered, output } = job;
-    let mut out = match &output {
-        None => Output::stdout(),
-        Some(path) => match Output::file(path) {
+    let ProbeJob { mut plan, input, format, ordered, output, ledger } = job;
+    let (to_file, on_record) = (output.is_some(), ledger.is_some());
+    // With a ledger the engine writes the file, so that both say the same.
+    let mut out = match (output, ledger) {
+        (None, _) => Output::stdout(),
+        (Some(path), Some(ledger)) => {
+            plan.output = Some(lines(path, format, ledger));
+            Output::nowhere()
+        }
+        (Some(path), None) => match Output::file(&path) {
             Ok(out) => out,
             Err(error) => {
                 note(format_args!("{} could not be written: {error}", path.display()));
@@ -35,15 +46,19 @@ pub(super) fn run(job: ProbeJob) -> Ending {
     }
     let report = outcomes.report();
     // Outcomes that run over the same terminal are progress enough.
-    let screen = if output.is_none() && stdout_is_terminal() {
+    let screen = if !to_file && stdout_is_terminal() {
         Screen::plain()
     } else {
         Screen::with_progress(report.clone(), Face::Counts(input.extent, "unknown"))
     };
     let mut reasons = Reasons::default();
-    let driven = drive(outcomes, input.stdin.as_ref(), &mut out, |outcome: ProbeOutcome, out| {
+    let stdin = input.stdin.as_ref();
+    let driven = drive(outcomes, stdin, &mut out, |outcome: ProbeOutcome, out| {
         if let Some(failure) = &outcome.failure {
             reasons.see(failure);
+        }
+        if on_record {
+            return Ok(());
         }
         match format {
             ProbeFormat::Text => out.line(probe_line(&outcome)),
@@ -61,4 +76,30 @@ pub(super) fn run(job: ProbeJob) -> Ending {
         Screen::plain().line(probe_summary(&summary, &reasons, interrupted));
     }
     driven.conclude(summary.counts.failed == 0)
+}
+
+/// The file that the engine writes, in this format.
+fn lines(path: PathBuf, format: ProbeFormat, ledger: LedgerPlan) -> LinesPlan {
+    let heading = match format {
+        ProbeFormat::Columns => columns_heading().map(|line| format!("{line}\n")).concat(),
+        ProbeFormat::Text | ProbeFormat::Jsonl => String::new(),
+    };
+    let line = move |outcome: &ProbeOutcome, line: &mut Vec<u8>| {
+        // Writing to memory does not fail.
+        let _ = match format {
+            ProbeFormat::Text => writeln!(line, "{}", probe_line(outcome)),
+            ProbeFormat::Columns => writeln!(line, "{}", columns_line(outcome)),
+            ProbeFormat::Jsonl => {
+                let _ = serde_json::to_writer(&mut *line, outcome);
+                line.write_all(b"\n")
+            }
+        };
+    };
+    let form = match format {
+        ProbeFormat::Text => "format text",
+        ProbeFormat::Columns => "format columns",
+        ProbeFormat::Jsonl => "format jsonl",
+    };
+    let (form, heading) = (form.to_owned(), heading.into_bytes());
+    LinesPlan { path, form, heading, line: Arc::new(line), ledger }
 }

@@ -25,6 +25,11 @@ impl Output {
         Self::new(Box::new(io::stdout()), terminal::stdout_is_terminal())
     }
 
+    /// Nowhere: the engine writes the outcomes.
+    pub(crate) fn nowhere() -> Self {
+        Self::new(Box::new(io::sink()), false)
+    }
+
     /// A file, made new.
     pub(crate) fn file(path: &Path) -> io::Result<Self> {
         Ok(Self::new(Box::new(File::create(path)?), false))

@@ -31,7 +31,7 @@ impl Progress {
         while self.seen.len() > 1 && self.seen[1].0 + WINDOW <= at {
             self.seen.pop_front();
         }
-        self.seen.push_back((at, now.done(), now.received));
+        self.seen.push_back((at, now.done() - now.earlier, now.received));
     }
 
     /// The line, no wider than it may be: what matters least is left out first.
@@ -39,7 +39,8 @@ impl Progress {
         let (since, done_then, received_then) =
             self.seen.front().copied().unwrap_or((Duration::ZERO, 0, 0));
         let span = elapsed.saturating_sub(since);
-        let pace = units::rate(now.done().saturating_sub(done_then), span);
+        let done_now = now.done() - now.earlier;
+        let pace = units::rate(done_now.saturating_sub(done_then), span);
         let total = self.total(now);
 
         // What the line holds, and in which order things go when it is too long.

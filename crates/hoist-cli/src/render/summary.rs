@@ -4,7 +4,7 @@ use std::path::Path;
 
 use hoist::FailureKind;
 use hoist::outcome::Failure;
-use hoist::report::Summary;
+use hoist::report::{Earlier, Summary};
 
 use super::paint::Paint;
 use super::{text, units};
@@ -31,9 +31,7 @@ pub(crate) fn get_summary(summary: &Summary, saved: Option<&Path>, interrupted: 
 fn get_lines(summary: &Summary, saved: Option<&Path>, interrupted: bool, paint: Paint) -> String {
     let counts = &summary.counts;
     let mut lines = String::new();
-    if interrupted {
-        lines.push_str("interrupted: ");
-    }
+    lines.push_str(opening(summary, interrupted));
     let ok = format!("{} ok", counts.ok);
     // Writing to a string does not fail, here and below.
     let _ = if counts.ok > 0 { write!(lines, "{}", paint.good(ok)) } else { write!(lines, "{ok}") };
@@ -46,17 +44,26 @@ fn get_lines(summary: &Summary, saved: Option<&Path>, interrupted: bool, paint: 
     if counts.deferred > 0 {
         let _ = write!(lines, ", {}", paint.odd(format_args!("{} deferred", counts.deferred)));
     }
-    let seconds = summary.elapsed.as_secs_f64();
-    let _ = writeln!(lines, " of {} in {seconds:.2} s", units::counted(counts.done(), "URL"));
-    let pace = units::per_second(units::rate(counts.done(), summary.elapsed));
-    let received = units::bytes(counts.received);
-    let bytes = units::byte_rate(counts.received, summary.elapsed);
-    let _ = write!(lines, "{received} received, {bytes}, {pace} URLs/s");
-    if counts.retries > 0 {
-        let noun = if counts.retries == 1 { "retry" } else { "retries" };
-        let _ = write!(lines, ", {} {noun}", counts.retries);
+    let _ = writeln!(lines, " of {}{}", units::counted(counts.done(), "URL"), when(summary));
+    let retries = match told_before(summary) {
+        Some(earlier) => {
+            let _ = write!(lines, "{} received", units::bytes(earlier.received));
+            earlier.retries
+        }
+        None => {
+            let asked = counts.done() - counts.earlier;
+            let pace = units::per_second(units::rate(asked, summary.elapsed));
+            let received = units::bytes(counts.received);
+            let bytes = units::byte_rate(counts.received, summary.elapsed);
+            let _ = write!(lines, "{received} received, {bytes}, {pace} URLs/s");
+            counts.retries
+        }
+    };
+    if retries > 0 {
+        let noun = if retries == 1 { "retry" } else { "retries" };
+        let _ = write!(lines, ", {retries} {noun}");
     }
-    if let (1, Some(path)) = (counts.ok, saved) {
+    if let (1, 0, Some(path)) = (counts.ok, counts.earlier, saved) {
         let _ = write!(lines, "\nsaved as {}", text::shown(&path.to_string_lossy()));
     }
     if !summary.kinds.is_empty() {
@@ -68,6 +75,30 @@ fn get_lines(summary: &Summary, saved: Option<&Path>, interrupted: bool, paint: 
         let _ = write!(lines, "\nmost failures: {}", all.join(", "));
     }
     lines
+}
+
+/// What earlier runs have done, where this one found nothing to do.
+fn told_before(summary: &Summary) -> Option<Earlier> {
+    let counts = &summary.counts;
+    summary.earlier.filter(|_| counts.earlier > 0 && counts.earlier == counts.done())
+}
+
+fn opening(summary: &Summary, interrupted: bool) -> &'static str {
+    match (interrupted, told_before(summary)) {
+        (true, _) => "interrupted: ",
+        (false, Some(_)) => "all done before: ",
+        (false, None) => "",
+    }
+}
+
+/// ` in 2.44 s`, and what of it was done before.
+fn when(summary: &Summary) -> String {
+    let seconds = summary.elapsed.as_secs_f64();
+    match (told_before(summary), summary.counts.earlier) {
+        (Some(earlier), _) => format!(" in {:.2} s", earlier.elapsed.as_secs_f64()),
+        (None, 0) => format!(" in {seconds:.2} s"),
+        (None, earlier) => format!(", {earlier} of them before, in {seconds:.2} s"),
+    }
 }
 
 /// `3 status (503: 2, 418: 1), 1 truncated`, the most frequent first.
@@ -94,18 +125,19 @@ pub(crate) fn probe_summary(summary: &Summary, reasons: &Reasons, interrupted: b
     let paint = Paint::stderr();
     let counts = &summary.counts;
     let mut lines = String::new();
-    if interrupted {
-        lines.push_str("interrupted: ");
-    }
+    lines.push_str(opening(summary, interrupted));
     let found = paint.good(format_args!("{} found", counts.ok)).to_string();
     let _ = write!(lines, "{found}, {} not found", counts.not_found);
     if counts.failed > 0 {
         let _ = write!(lines, ", {}", paint.bad(format_args!("{} unknown", counts.failed)));
     }
-    let seconds = summary.elapsed.as_secs_f64();
     let names = units::counted(counts.done(), "name");
-    let pace = units::per_second(units::rate(counts.done(), summary.elapsed));
-    let _ = write!(lines, " of {names} in {seconds:.2} s ({pace} names/s)");
+    let _ = write!(lines, " of {names}{}", when(summary));
+    if told_before(summary).is_none() {
+        let asked = counts.done() - counts.earlier;
+        let pace = units::per_second(units::rate(asked, summary.elapsed));
+        let _ = write!(lines, " ({pace} names/s)");
+    }
     for (kind, n) in &summary.kinds {
         let _ = write!(lines, "\nunknown: {n} {kind}");
         if let Some(reason) = reasons.0.get(kind) {

@@ -13,10 +13,10 @@ use crate::item::{NameTemplate, Origin, Position, Target, without_credentials};
 use crate::outcome::classify::seconds;
 use crate::outcome::{Failure, FailureKind, GetOutcome, GetVerdict};
 use crate::plan::{GetPlan, SinkPlan};
-use crate::report::{Class, Report, Tallied};
+use crate::report::Report;
 use crate::run::{Conclusion, Event, Job, Read};
 use crate::schedule::{Ended, Start, Ticket};
-use crate::sink::{Completions, Writers};
+use crate::sink::{Completions, Finished, Left, Writers};
 
 /// Gets URLs.
 #[derive(Debug)]
@@ -84,6 +84,7 @@ impl GetJob {
             attempts: progress.map_or(0, |progress| progress.attempts),
             elapsed: progress.map_or(Duration::ZERO, |progress| progress.started.elapsed()),
             retry_at: None,
+            crc32c: None,
         }
     }
 
@@ -102,6 +103,7 @@ impl GetJob {
             attempts: 0,
             elapsed: Duration::ZERO,
             retry_at: None,
+            crc32c: None,
         }
     }
 }
@@ -110,7 +112,7 @@ impl Job for GetJob {
     type Item = GetItem;
     type Origin = Origin;
     type End = Attempted;
-    type Saved = Option<std::path::PathBuf>;
+    type Saved = Finished;
     type Outcome = GetOutcome;
 
     fn read(&mut self, position: Position, line: Line) -> Read<GetItem, Origin, GetOutcome> {
@@ -171,7 +173,7 @@ impl Job for GetJob {
             Poll::Ready(Some(Err(_)) | None) | Poll::Pending => {}
         }
         match self.completions.poll_recv(cx) {
-            Poll::Ready(Some((ticket, Ok(path)))) => Poll::Ready(Event::Saved(ticket, path)),
+            Poll::Ready(Some((ticket, Ok(finished)))) => Poll::Ready(Event::Saved(ticket, finished)),
             Poll::Ready(Some((_, Err(error)))) => Poll::Ready(Event::Fatal(error)),
             // The writers end only with the run, or by a fault of ours.
             Poll::Ready(None) => Poll::Ready(Event::Fatal(Error::Stopped)),
@@ -228,44 +230,20 @@ impl Job for GetJob {
         Some(outcome)
     }
 
-    fn saved(&mut self, item: &mut GetItem, path: Self::Saved) -> GetOutcome {
+    fn saved(&mut self, item: &mut GetItem, finished: Finished) -> (GetOutcome, Left) {
         let mut outcome = Self::outcome(item, GetVerdict::Ok, None);
-        outcome.path = path;
+        let left = match finished {
+            Finished::At(path) => {
+                outcome.path = path;
+                Left::Nothing
+            }
+            Finished::Left(left) => left,
+        };
         let last = item.progress.as_mut().and_then(|progress| progress.last.take());
         if let Some(End::Received { content_type, unframed }) = last.map(|last| last.end) {
             outcome.content_type = content_type;
             outcome.unframed = unframed;
         }
-        outcome
+        (outcome, left)
     }
-
-    fn tally(outcome: &GetOutcome) -> Tallied<'_> {
-        let class = match outcome.verdict {
-            GetVerdict::Ok => Class::Ok,
-            GetVerdict::NotFound => Class::NotFound,
-            GetVerdict::Failed => Class::Failed,
-            GetVerdict::Deferred => Class::Deferred,
-        };
-        let kind = outcome.failure.as_ref().map(|failure| failure.kind);
-        let url = outcome.final_url.as_deref().unwrap_or(&outcome.url);
-        let origin = (kind != Some(FailureKind::BadInput)).then(|| origin_of(url));
-        Tallied { class, kind, status: outcome.status, origin }
-    }
-
-    fn weight(outcome: &GetOutcome) -> usize {
-        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-        size_of::<GetOutcome>()
-            + outcome.url.len()
-            + text(&outcome.final_url)
-            + text(&outcome.content_type)
-            + outcome.path.as_ref().map_or(0, |path| path.as_os_str().len())
-            + outcome.failure.as_ref().map_or(0, |failure| failure.reason.len())
-    }
-}
-
-/// Scheme, host and port of a URL, as text.
-fn origin_of(url: &str) -> &str {
-    let host = url.find("//").map_or(0, |at| at + 2);
-    let end = url[host..].find(['/', '?', '#']).map_or(url.len(), |at| host + at);
-    &url[..end]
 }

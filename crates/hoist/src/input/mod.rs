@@ -1,12 +1,24 @@
 //! Bytes to lines, pulled: a source is read block by block on a thread of its own, and no more
-//! than a few blocks ahead of admission. Nothing is allocated per line here.
+//! than a few blocks ahead of admission. Nothing is allocated per line here. With a ledger, the
+//! list is recognized block by block, and what is answered is passed over.
 
 mod block;
+mod blocks;
+mod known;
+mod lines;
+mod list;
 mod reader;
+mod recall;
 mod source;
+mod text;
+
+#[cfg(test)]
+mod tests;
 
 pub(crate) use block::{Block, Line};
-pub(crate) use reader::Reader;
+pub(crate) use reader::{Delivery, Reader};
+pub(crate) use recall::Recall;
+pub(crate) use source::ListIdentity;
 pub use source::Source;
 
 /// The longest line, in bytes, without its end.

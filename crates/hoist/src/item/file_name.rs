@@ -88,13 +88,13 @@ impl FileName {
         Self { parts }
     }
 
-    /// At least one.
-    pub(crate) fn into_parts(self) -> Vec<String> {
-        self.parts
-    }
-
     pub(crate) fn to_path(&self) -> PathBuf {
         self.parts.iter().collect()
+    }
+
+    /// The parts with slashes between them, as a ledger writes them.
+    pub(crate) fn to_text(&self) -> String {
+        self.parts.join("/")
     }
 }
 
@@ -168,7 +168,7 @@ fn is_device(stem: &str) -> bool {
 }
 
 /// FNV-1a, 64 bits: names must stay the same from one version to the next.
-fn hash(text: &str) -> u64 {
+pub(crate) fn hash(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     })
@@ -241,7 +241,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_leaves_the_root(text in "(\\.\\.|[./\\\\~%\\x00-\\x20]|con|a){0,30}") {
-            let parts = FileName::from_text(&text).into_parts();
+            let parts = FileName::from_text(&text).parts;
             prop_assert!(!parts.is_empty());
             for part in parts {
                 prop_assert!(!part.is_empty() && part != "." && part != ".." && part.len() <= 200);

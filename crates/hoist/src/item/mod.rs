@@ -8,7 +8,7 @@ mod target;
 mod template;
 
 pub(crate) use domain_name::{DomainName, WireName};
-pub(crate) use file_name::FileName;
+pub(crate) use file_name::{FileName, hash as name_hash};
 pub(crate) use origin::Origin;
 pub use position::Position;
 pub(crate) use target::{Target, without_credentials};

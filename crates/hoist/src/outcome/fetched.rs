@@ -4,8 +4,9 @@ use std::time::{Duration, SystemTime};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use super::Failure;
+use super::{Failure, FailureKind, Outcome};
 use crate::item::Position;
+use crate::report::{Class, Tallied};
 
 /// What became of a URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -64,6 +65,60 @@ pub struct GetOutcome {
     pub elapsed: Duration,
     /// When a deferred item may be tried again.
     pub retry_at: Option<SystemTime>,
+    /// The CRC32C (RFC 3720 §12.1) of the body as it was saved, where a ledger is kept.
+    pub crc32c: Option<u32>,
+}
+
+impl GetOutcome {
+    pub(crate) fn class(&self) -> Class {
+        match self.verdict {
+            GetVerdict::Ok => Class::Ok,
+            GetVerdict::NotFound => Class::NotFound,
+            GetVerdict::Failed => Class::Failed,
+            GetVerdict::Deferred => Class::Deferred,
+        }
+    }
+
+    /// Scheme, host and port that gave the last answer; none where the line was no URL.
+    pub(crate) fn origin(&self) -> Option<&str> {
+        let kind = self.failure.as_ref().map(|failure| failure.kind);
+        let url = self.final_url.as_deref().unwrap_or(&self.url);
+        (kind != Some(FailureKind::BadInput)).then(|| origin_of(url))
+    }
+}
+
+/// Scheme, host and port of a URL, as text.
+fn origin_of(url: &str) -> &str {
+    let host = url.find("//").map_or(0, |at| at + 2);
+    let end = url[host..].find(['/', '?', '#']).map_or(url.len(), |at| host + at);
+    &url[..end]
+}
+
+impl Outcome for GetOutcome {
+    fn position(&self) -> Position {
+        self.position
+    }
+
+    fn tally(&self) -> Tallied<'_> {
+        Tallied {
+            class: self.class(),
+            kind: self.failure.as_ref().map(|failure| failure.kind),
+            status: self.status,
+            origin: self.origin(),
+            bytes: self.bytes,
+            attempts: self.attempts,
+        }
+    }
+
+    fn weight(&self) -> usize {
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        size_of::<Self>()
+            + self.url.len()
+            + text(&self.final_url)
+            + text(&self.content_type)
+            + self.path.as_ref().map_or(0, |path| path.as_os_str().len())
+            + self.failure.as_ref().map_or(0, |failure| failure.reason.len())
+    }
 }
 
 impl Serialize for GetOutcome {
@@ -87,6 +142,9 @@ impl Serialize for GetOutcome {
         if let Some(at) = self.retry_at {
             let seconds = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
             map.serialize_entry("retry_at", &seconds)?;
+        }
+        if let Some(crc) = self.crc32c {
+            map.serialize_entry("crc32c", &format_args!("{crc:08x}"))?;
         }
         map.end()
     }

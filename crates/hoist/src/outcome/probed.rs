@@ -4,8 +4,9 @@ use std::time::Duration;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use super::Failure;
+use super::{Failure, Outcome};
 use crate::item::Position;
+use crate::report::{Class, Tallied};
 
 /// What became of a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -55,6 +56,40 @@ pub struct ProbeOutcome {
     pub elapsed: Duration,
     /// Why the verdict is unknown.
     pub failure: Option<Failure>,
+}
+
+impl ProbeOutcome {
+    pub(crate) fn class(&self) -> Class {
+        match self.verdict {
+            ProbeVerdict::Found => Class::Ok,
+            ProbeVerdict::NotFound => Class::NotFound,
+            ProbeVerdict::Unknown => Class::Failed,
+        }
+    }
+}
+
+impl Outcome for ProbeOutcome {
+    fn position(&self) -> Position {
+        self.position
+    }
+
+    fn tally(&self) -> Tallied<'_> {
+        Tallied {
+            class: self.class(),
+            kind: self.failure.as_ref().map(|failure| failure.kind),
+            status: None,
+            origin: None,
+            bytes: 0,
+            attempts: self.attempts,
+        }
+    }
+
+    fn weight(&self) -> usize {
+        size_of::<Self>()
+            + self.name.len()
+            + self.addresses.len() * size_of::<IpAddr>()
+            + self.failure.as_ref().map_or(0, |failure| failure.reason.len())
+    }
 }
 
 impl Serialize for ProbeOutcome {

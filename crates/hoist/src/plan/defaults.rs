@@ -93,3 +93,19 @@ pub const EAGER_POSITIONS: u64 = 1_000;
 
 /// Threads that call getaddrinfo, at most: each holds a stack and a socket.
 pub const SYSTEM_THREADS_MAX: usize = 512;
+
+/// Records of outcomes are handed to the system within this time: what a kill can take.
+pub const RECORD_BATCH: Duration = Duration::from_millis(20);
+
+/// The first group of outcomes is committed after this time; each next one may take twice as long.
+pub const GROUP_FIRST: Duration = Duration::from_millis(20);
+
+/// The longest time that outcomes wait to be committed together: what a power cut can take.
+pub const GROUP_LONGEST: Duration = Duration::from_secs(1);
+
+/// A group is committed when it has this many outcomes: an eighth of what may be admitted, so that
+/// reading never waits for a sync.
+pub const GROUP_ITEMS: usize = ADMITTED_ITEMS.get() / 8;
+
+/// A group is committed when its files have this many bytes: a disk writes them in about a second.
+pub const GROUP_BYTES: u64 = 64 << 20;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue};
 use rustls::pki_types::CertificateDer;
 
-use super::{DnsPlan, Family, Limits, SinkPlan, defaults};
+use super::{DnsPlan, Family, LedgerPlan, Limits, SinkPlan, defaults};
 
 /// The validated settings of a download.
 #[derive(Debug, Clone)]
@@ -27,6 +27,8 @@ pub struct GetPlan {
     pub address: AddressPlan,
     /// Where the bytes go.
     pub sink: SinkPlan,
+    /// That a ledger is kept, beside the files of a [`SinkPlan::Directory`]. Other sinks have none.
+    pub ledger: Option<LedgerPlan>,
     /// Seeds ids and jitter. None: from the system's randomness.
     pub seed: Option<u64>,
 }
@@ -41,6 +43,7 @@ impl Default for GetPlan {
             dns: DnsPlan::default(),
             address: AddressPlan::default(),
             sink: SinkPlan::default(),
+            ledger: None,
             seed: None,
         }
     }

@@ -5,6 +5,7 @@
 pub mod defaults;
 mod dns;
 mod get;
+mod ledger;
 mod limits;
 mod probe;
 mod sink;
@@ -13,6 +14,7 @@ pub use dns::{DnsPlan, Family, Via};
 pub use get::{
     AddressOverride, AddressPlan, GetPlan, Patience, ReadRoots, RequestPlan, Roots, TlsPlan,
 };
+pub use ledger::{Durable, LedgerPlan};
 pub use limits::Limits;
-pub use probe::{ProbePlan, Question};
+pub use probe::{LinesPlan, ProbePlan, Question, RenderLine};
 pub use sink::{Existing, SharedWriter, SinkPlan};

@@ -1,6 +1,10 @@
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::{DnsPlan, Limits, defaults};
+use super::{DnsPlan, LedgerPlan, Limits, defaults};
+use crate::outcome::ProbeOutcome;
 
 /// The validated settings of a probe.
 #[derive(Debug, Clone)]
@@ -13,6 +17,8 @@ pub struct ProbePlan {
     pub dns: DnsPlan,
     /// For all queries about one name together.
     pub deadline: Duration,
+    /// A file that outcomes are written to, with a ledger beside it. None: they are told alone.
+    pub output: Option<LinesPlan>,
     /// Seeds ids, ports and jitter. None: from the system's randomness.
     pub seed: Option<u64>,
 }
@@ -24,8 +30,38 @@ impl Default for ProbePlan {
             question: Question::Address,
             dns: DnsPlan::default(),
             deadline: defaults::PROBE_DEADLINE,
+            output: None,
             seed: None,
         }
+    }
+}
+
+/// A file with a line for each outcome, and a ledger in `FILE.hoist` beside it: a run that is
+/// started again goes on behind the last line that is on record.
+#[derive(Clone)]
+pub struct LinesPlan {
+    /// The file. It begins empty where there is no ledger.
+    pub path: PathBuf,
+    /// What the form of the lines is called: a file has one form.
+    pub form: String,
+    /// What the file begins with.
+    pub heading: Vec<u8>,
+    /// Appends the line of an outcome, with its end.
+    pub line: RenderLine,
+    /// How the ledger is kept.
+    pub ledger: LedgerPlan,
+}
+
+/// Appends the line of an outcome.
+pub type RenderLine = Arc<dyn Fn(&ProbeOutcome, &mut Vec<u8>) + Send + Sync>;
+
+impl fmt::Debug for LinesPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LinesPlan")
+            .field("path", &self.path)
+            .field("form", &self.form)
+            .field("ledger", &self.ledger)
+            .finish_non_exhaustive()
     }
 }
 
@@ -41,4 +77,16 @@ pub enum Question {
     Aaaa,
     /// A and AAAA, both asked in any case.
     Both,
+}
+
+impl Question {
+    /// As it is written on the command line.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Address => "an address of any type",
+            Self::A => "type A",
+            Self::Aaaa => "type AAAA",
+            Self::Both => "types A and AAAA",
+        }
+    }
 }

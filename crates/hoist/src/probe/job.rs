@@ -10,9 +10,9 @@ use crate::input::Line;
 use crate::item::{DomainName, Position};
 use crate::outcome::{Failure, FailureKind, ProbeOutcome, ProbeVerdict};
 use crate::plan::{ProbePlan, Question, defaults};
-use crate::report::{Class, Tallied};
 use crate::run::{Conclusion, Event, Job, Read};
 use crate::schedule::{Ended, Start, Ticket};
+use crate::sink::Left;
 
 /// Probes names.
 #[derive(Debug)]
@@ -118,24 +118,7 @@ impl Job for ProbeJob {
         })
     }
 
-    fn saved(&mut self, _: &mut ProbeItem, saved: Infallible) -> ProbeOutcome {
+    fn saved(&mut self, _: &mut ProbeItem, saved: Infallible) -> (ProbeOutcome, Left) {
         match saved {}
-    }
-
-    fn tally(outcome: &ProbeOutcome) -> Tallied<'_> {
-        let class = match outcome.verdict {
-            ProbeVerdict::Found => Class::Ok,
-            ProbeVerdict::NotFound => Class::NotFound,
-            ProbeVerdict::Unknown => Class::Failed,
-        };
-        let kind = outcome.failure.as_ref().map(|failure| failure.kind);
-        Tallied { class, kind, status: None, origin: None }
-    }
-
-    fn weight(outcome: &ProbeOutcome) -> usize {
-        size_of::<ProbeOutcome>()
-            + outcome.name.len()
-            + outcome.addresses.len() * size_of::<std::net::IpAddr>()
-            + outcome.failure.as_ref().map_or(0, |failure| failure.reason.len())
     }
 }

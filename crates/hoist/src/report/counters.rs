@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) admitted: AtomicU64,
+    pub(crate) earlier: AtomicU64,
     pub(crate) input_bytes: AtomicU64,
     pub(crate) in_flight: AtomicU64,
     pub(crate) ok: AtomicU64,
@@ -20,6 +21,7 @@ impl Counters {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Snapshot {
             admitted: read(&self.admitted),
+            earlier: read(&self.earlier),
             input_bytes: read(&self.input_bytes),
             in_flight: read(&self.in_flight),
             ok: read(&self.ok),
@@ -41,8 +43,11 @@ pub(crate) fn add(counter: &AtomicU64, n: u64) {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Snapshot {
-    /// Items admitted so far.
+    /// Items admitted so far, and lines passed over as earlier runs have answered them.
     pub admitted: u64,
+    /// Items that had their outcome from earlier runs of the list; they are among the outcomes
+    /// below.
+    pub earlier: u64,
     /// Bytes of the list that the admitted items, blank lines and comments took.
     pub input_bytes: u64,
     /// Attempts in flight.

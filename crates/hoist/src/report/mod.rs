@@ -4,9 +4,10 @@
 
 mod counters;
 mod summary;
+mod totals;
 mod worst;
 
 pub use counters::Snapshot;
 pub(crate) use counters::add;
-pub(crate) use summary::{Class, Tallied};
-pub use summary::{Report, Summary};
+pub use summary::{Earlier, Report, Summary};
+pub(crate) use totals::{Class, Tallied, Totals};

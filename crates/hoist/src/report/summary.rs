@@ -1,10 +1,9 @@
-use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::counters::{Counters, Snapshot, add};
-use super::worst::WorstOrigins;
+use super::totals::{Class, Failures, Tallied, Totals};
 use crate::outcome::FailureKind;
 
 /// What a run has done so far. Cheap to clone, readable from any thread, during the run and
@@ -25,29 +24,8 @@ struct Shared {
 struct Tally {
     started: Option<Instant>,
     ended: Option<Instant>,
-    kinds: BTreeMap<FailureKind, u64>,
-    statuses: BTreeMap<u16, u64>,
-    worst: WorstOrigins,
-}
-
-/// What an outcome adds to the report.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Tallied<'a> {
-    pub(crate) class: Class,
-    pub(crate) kind: Option<FailureKind>,
-    /// The status of a failure of kind `status`.
-    pub(crate) status: Option<u16>,
-    /// Whom a failure is counted against.
-    pub(crate) origin: Option<&'a str>,
-}
-
-/// The four ways an item can end, whatever was asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Class {
-    Ok,
-    NotFound,
-    Failed,
-    Deferred,
+    failures: Failures,
+    earlier: Option<Earlier>,
 }
 
 impl Report {
@@ -62,10 +40,11 @@ impl Report {
         let until = tally.ended.unwrap_or_else(Instant::now);
         Summary {
             counts: self.snapshot(),
-            kinds: tally.kinds.iter().map(|(kind, n)| (*kind, *n)).collect(),
-            statuses: tally.statuses.iter().map(|(status, n)| (*status, *n)).collect(),
-            worst_origins: tally.worst.top(5),
+            kinds: tally.failures.kinds.iter().map(|(kind, n)| (*kind, *n)).collect(),
+            statuses: tally.failures.statuses.iter().map(|(status, n)| (*status, *n)).collect(),
+            worst_origins: tally.failures.worst.top(5),
             elapsed: tally.started.map_or(Duration::ZERO, |at| until.duration_since(at)),
+            earlier: tally.earlier,
         }
     }
 
@@ -94,15 +73,35 @@ impl Report {
             Class::Deferred => &counters.deferred,
         };
         add(counter, 1);
-        let Some(kind) = entry.kind else { return };
+        if entry.kind.is_some() {
+            self.tally().failures.count(entry);
+        }
+    }
+
+    /// Takes over what earlier runs of the list have done.
+    pub(crate) fn restore(&self, totals: &Totals, elapsed: Duration) {
+        let counters = self.counters();
+        for (counter, n) in [
+            (&counters.ok, totals.ok),
+            (&counters.not_found, totals.not_found),
+            (&counters.failed, totals.failed),
+            (&counters.deferred, totals.deferred),
+            (&counters.earlier, totals.done()),
+        ] {
+            counter.store(n, Ordering::Relaxed);
+        }
         let mut tally = self.tally();
-        *tally.kinds.entry(kind).or_default() += 1;
-        if let Some(status) = entry.status.filter(|_| kind == FailureKind::Status) {
-            *tally.statuses.entry(status).or_default() += 1;
-        }
-        if let Some(origin) = entry.origin {
-            tally.worst.count(origin);
-        }
+        tally.failures = totals.failures.clone();
+        let (received, retries) = (totals.received, totals.retries);
+        tally.earlier = Some(Earlier { received, retries, elapsed });
+    }
+
+    /// Says how long it took, for a report that is made of records.
+    pub(crate) fn took(&self, elapsed: Duration) {
+        let now = Instant::now();
+        let mut tally = self.tally();
+        tally.started = now.checked_sub(elapsed);
+        tally.ended = Some(now);
     }
 
     fn tally(&self) -> std::sync::MutexGuard<'_, Tally> {
@@ -126,6 +125,21 @@ pub struct Summary {
     pub worst_origins: Vec<(String, u64)>,
     /// From the start to the end, or to now.
     pub elapsed: Duration,
+    /// What earlier runs of the list have done, where there were any. Their outcomes are among the
+    /// counts.
+    pub earlier: Option<Earlier>,
+}
+
+/// What earlier runs of a list have done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Earlier {
+    /// Bytes of the bodies that came whole.
+    pub received: u64,
+    /// Tries after an item's first.
+    pub retries: u64,
+    /// The time of all these runs together.
+    pub elapsed: Duration,
 }
 
 #[cfg(test)]
@@ -136,13 +150,22 @@ mod tests {
     fn a_summary_holds_what_was_counted() {
         let report = Report::default();
         report.start();
-        report.count(Tallied { class: Class::Ok, kind: None, status: None, origin: Some("a") });
+        let ok = Tallied {
+            class: Class::Ok,
+            kind: None,
+            status: None,
+            origin: Some("a"),
+            bytes: 5,
+            attempts: 1,
+        };
+        report.count(ok);
         for status in [503, 503, 418] {
             report.count(Tallied {
                 class: Class::Failed,
                 kind: Some(FailureKind::Status),
                 status: Some(status),
                 origin: Some("http://a"),
+                ..ok
             });
         }
         report.count(Tallied {
@@ -150,6 +173,7 @@ mod tests {
             kind: Some(FailureKind::Truncated),
             status: Some(200),
             origin: Some("http://b"),
+            ..ok
         });
         report.end();
         let summary = report.summary();

@@ -3,7 +3,7 @@ use std::collections::HashMap;
 /// The origins with the most failures, in bounded memory: the "space-saving" counting of
 /// Metwally, Agrawal and El Abbadi (2005). Counts are exact until `CAPACITY` origins have failed;
 /// then a newcomer inherits the smallest count, so that a frequent origin is never missed.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct WorstOrigins {
     failures: HashMap<String, u64>,
 }
@@ -25,6 +25,18 @@ impl WorstOrigins {
             inherited = count;
         }
         self.failures.insert(origin.to_owned(), inherited + 1);
+    }
+
+    /// All that are counted, in no order.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.failures.iter().map(|(origin, n)| (origin.as_str(), *n))
+    }
+
+    /// Takes a count that was written down.
+    pub(crate) fn restore(&mut self, origin: &str, n: u64) {
+        if self.failures.len() < CAPACITY {
+            self.failures.insert(origin.to_owned(), n);
+        }
     }
 
     /// The `n` worst, worst first; of equals the first by name.

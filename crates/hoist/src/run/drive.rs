@@ -7,13 +7,17 @@ use tokio::time::Sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::job::{Conclusion, Event, Job, Read};
+use super::order::Order;
 use super::outbox::{Outbox, Parcel};
 use crate::error::Error;
-use crate::input::{Block, Reader};
+use crate::input::{Block, Delivery, ListIdentity, Reader};
 use crate::item::Position;
+use crate::ledger::{Answered, Committed, Entry, Recorded, Recorder};
+use crate::outcome::Outcome;
 use crate::plan::defaults;
 use crate::report::{Report, add};
 use crate::schedule::{Next, Schedule, Ticket};
+use crate::sink::Left;
 
 /// Lines looked at, and events taken, before something else has its turn.
 const TURN: usize = 256;
@@ -28,9 +32,25 @@ pub(super) struct Drive<'a, J: Job> {
     reader: Reader,
     block: Option<Block>,
     input_ended: bool,
+    /// Bodies that are whole, and not yet told to be saved.
+    saving: usize,
+    record: Option<Record<'a, J::Outcome>>,
     outbox: Outbox<J::Outcome>,
     random: fastrand::Rng,
     report: Report,
+}
+
+/// What a run with a ledger has besides.
+pub(super) struct Record<'a, O> {
+    pub(super) recorder: &'a mut Recorder<O>,
+    /// Positions that need not be asked.
+    pub(super) answered: Answered,
+    /// Where outcomes go into the ledger in the order of the list.
+    pub(super) order: Option<Order<Entry<O>>>,
+    /// The list, until it is known to be the one that the ledger answers.
+    pub(super) list: Option<ListIdentity>,
+    /// Lines of this block that ask nothing.
+    pub(super) skipped: Vec<(Position, u64)>,
 }
 
 struct Admitted<I> {
@@ -54,6 +74,7 @@ impl<'a, J: Job> Drive<'a, J> {
         job: &'a mut J,
         schedule: Schedule<J::Origin>,
         reader: Reader,
+        record: Option<Record<'a, J::Outcome>>,
         outbox: Outbox<J::Outcome>,
         random: fastrand::Rng,
         report: Report,
@@ -65,6 +86,8 @@ impl<'a, J: Job> Drive<'a, J> {
             reader,
             block: None,
             input_ended: false,
+            saving: 0,
+            record,
             outbox,
             random,
             report,
@@ -82,6 +105,9 @@ impl<'a, J: Job> Drive<'a, J> {
             self.take_lines();
             self.wake(now);
             self.start(now);
+            if let Err(error) = self.commit() {
+                return Stop::Failed(error);
+            }
             if !self.send() {
                 return Stop::Cancelled;
             }
@@ -111,10 +137,22 @@ impl<'a, J: Job> Drive<'a, J> {
                         return Stop::Cancelled;
                     }
                 }
-                block = self.reader.next(), if wants_lines => match block {
-                    Some(Ok(block)) => self.block = Some(block),
+                committed = poll_fn(|cx| match &mut self.record {
+                    Some(record) => record.recorder.poll_committed(cx),
+                    None => Poll::Pending,
+                }) => match committed {
+                    Ok(committed) => self.take_committed(committed),
+                    Err(error) => return Stop::Failed(error),
+                },
+                delivery = self.reader.next(), if wants_lines => match delivery {
+                    Some(Ok(delivery)) => self.take_delivery(delivery),
                     Some(Err(error)) => return Stop::Failed(error),
-                    None => self.input_ended = true,
+                    None => {
+                        self.input_ended = true;
+                        if let Some(record) = &mut self.record {
+                            record.list_known();
+                        }
+                    }
                 },
                 () = poll_fn(|cx| alarm.as_mut().poll(cx, next_wake)) => {}
             }
@@ -122,15 +160,17 @@ impl<'a, J: Job> Drive<'a, J> {
     }
 
     fn has_room(&self) -> bool {
+        let (held, weight) = self.record.as_ref().map_or((0, 0), Record::load);
         self.schedule.has_room()
-            && self.outbox.len() < defaults::ADMITTED_ITEMS.get()
-            && self.outbox.weight() < defaults::ADMITTED_BYTES
+            && self.outbox.len() + held < defaults::ADMITTED_ITEMS.get()
+            && self.outbox.weight() + weight < defaults::ADMITTED_BYTES
     }
 
     fn is_complete(&self) -> bool {
         self.input_ended
             && self.block.is_none()
             && self.schedule.is_empty()
+            && self.record.as_ref().is_none_or(|record| record.load().0 == 0)
             && self.outbox.len() == 0
     }
 
@@ -151,8 +191,9 @@ impl<'a, J: Job> Drive<'a, J> {
             Event::Saved(ticket, saved) => {
                 let Some(admitted) = self.items[ticket.0].as_mut() else { return Ok(()) };
                 let position = admitted.position;
-                let outcome = self.job.saved(&mut admitted.item, saved);
-                self.put(position, outcome, Some(ticket));
+                let (outcome, left) = self.job.saved(&mut admitted.item, saved);
+                self.saving -= 1;
+                self.put(position, outcome, left, Some(ticket));
             }
             Event::Ended(ticket, end) => {
                 let Some(admitted) = self.items[ticket.0].as_mut() else { return Ok(()) };
@@ -171,17 +212,63 @@ impl<'a, J: Job> Drive<'a, J> {
     fn conclude(&mut self, ticket: Ticket, conclusion: Conclusion) {
         let Some(admitted) = self.items[ticket.0].as_mut() else { return };
         let position = admitted.position;
-        if let Some(outcome) = self.job.conclude(&mut admitted.item, conclusion) {
-            self.put(position, outcome, Some(ticket));
+        match self.job.conclude(&mut admitted.item, conclusion) {
+            Some(outcome) => self.put(position, outcome, Left::Nothing, Some(ticket)),
+            None => self.saving += 1,
         }
     }
 
-    fn put(&mut self, position: Position, outcome: J::Outcome, ticket: Option<Ticket>) {
+    fn put(
+        &mut self,
+        position: Position,
+        outcome: J::Outcome,
+        left: Left,
+        ticket: Option<Ticket>,
+    ) {
         if let Some(ticket) = ticket {
             self.items[ticket.0] = None;
         }
-        let weight = J::weight(&outcome);
-        self.outbox.put(position, Parcel { outcome, ticket, weight });
+        let weight = outcome.weight();
+        match &mut self.record {
+            Some(record) => record.put(position, Entry { outcome, ticket, weight, left }),
+            None => self.outbox.put(position, Parcel { outcome, ticket, weight }),
+        }
+    }
+
+    /// Hands outcomes to the ledger, and takes those that are committed.
+    fn commit(&mut self) -> Result<(), Error> {
+        let idle = self.schedule.in_flight() == 0 && self.saving == 0 && self.block.is_none();
+        let Some(record) = &mut self.record else { return Ok(()) };
+        record.recorder.send(idle);
+        let mut cx = Context::from_waker(Waker::noop());
+        if let Poll::Ready(committed) = record.recorder.poll_committed(&mut cx) {
+            self.take_committed(committed?);
+        }
+        Ok(())
+    }
+
+    fn take_committed(&mut self, committed: Vec<Committed<J::Outcome>>) {
+        for Committed { outcome, ticket, weight } in committed {
+            self.outbox.put(outcome.position(), Parcel { outcome, ticket, weight });
+        }
+    }
+
+    fn take_delivery(&mut self, delivery: Delivery) {
+        match delivery {
+            Delivery::Passed { lines, bytes } => {
+                let counters = self.report.counters();
+                add(&counters.admitted, lines);
+                add(&counters.input_bytes, bytes);
+            }
+            Delivery::Lines { block, note } => {
+                if let (Some(record), Some((note, copy))) = (&mut self.record, note) {
+                    // All that was answered before has been found unchanged.
+                    record.list_known();
+                    record.recorder.note(note, copy);
+                }
+                self.block = Some(block);
+            }
+        }
     }
 
     fn take_lines(&mut self) {
@@ -192,21 +279,32 @@ impl<'a, J: Job> Drive<'a, J> {
             let Some(block) = &mut self.block else { return };
             let Some(entry) = block.next() else {
                 self.block = None;
+                if let Some(record) = &mut self.record {
+                    record.end_block();
+                }
                 return;
             };
             let counters = self.report.counters();
             add(&counters.input_bytes, entry.bytes);
             let position = entry.position;
+            if self.record.as_ref().is_some_and(|record| record.answered.contains(position)) {
+                add(&counters.admitted, 1);
+                continue;
+            }
             match self.job.read(position, entry.line) {
-                Read::Nothing => {}
+                Read::Nothing => {
+                    if let Some(record) = &mut self.record {
+                        record.skip(position);
+                    }
+                }
                 Read::Outcome(outcome) => {
                     add(&counters.admitted, 1);
-                    self.outbox.expect(position);
-                    self.put(position, outcome, None);
+                    self.expect(position);
+                    self.put(position, outcome, Left::Nothing, None);
                 }
                 Read::Item { item, origin, weight } => {
                     add(&counters.admitted, 1);
-                    self.outbox.expect(position);
+                    self.expect(position);
                     let ticket = self.schedule.admit(origin, weight);
                     if self.items.len() <= ticket.0 {
                         self.items.resize_with(ticket.0 + 1, || None);
@@ -214,6 +312,13 @@ impl<'a, J: Job> Drive<'a, J> {
                     self.items[ticket.0] = Some(Admitted { position, item });
                 }
             }
+        }
+    }
+
+    fn expect(&mut self, position: Position) {
+        match self.record.as_mut().and_then(|record| record.order.as_mut()) {
+            Some(order) => order.expect(position),
+            None => self.outbox.expect(position),
         }
     }
 
@@ -238,11 +343,49 @@ impl<'a, J: Job> Drive<'a, J> {
     fn send(&mut self) -> bool {
         let Self { outbox, schedule, report, .. } = self;
         outbox.send(|outcome, ticket| {
-            report.count(J::tally(outcome));
+            report.count(outcome.tally());
             if let Some(ticket) = ticket {
                 schedule.discharge(ticket);
             }
         })
+    }
+}
+
+impl<O: Recorded> Record<'_, O> {
+    fn put(&mut self, position: Position, entry: Entry<O>) {
+        let Some(order) = &mut self.order else {
+            self.recorder.put(entry);
+            return;
+        };
+        order.put(position, entry);
+        while let Some((_, entry)) = order.next() {
+            self.recorder.put(entry);
+        }
+    }
+
+    /// Outcomes that are not committed, and their bytes.
+    fn load(&self) -> (usize, usize) {
+        let early = self.order.as_ref().map_or(0, Order::len);
+        (self.recorder.len() + early, self.recorder.weight())
+    }
+
+    fn list_known(&mut self) {
+        if let Some(list) = self.list.take() {
+            self.recorder.known(list);
+        }
+    }
+
+    fn skip(&mut self, position: Position) {
+        match self.skipped.last_mut() {
+            Some((first, count)) if first.0 + *count == position.0 => *count += 1,
+            _ => self.skipped.push((position, 1)),
+        }
+    }
+
+    fn end_block(&mut self) {
+        if !self.skipped.is_empty() {
+            self.recorder.skip(std::mem::take(&mut self.skipped));
+        }
     }
 }
 

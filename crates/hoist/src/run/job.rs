@@ -5,8 +5,9 @@ use std::time::Duration;
 use crate::error::Error;
 use crate::input::Line;
 use crate::item::Position;
-use crate::report::Tallied;
+use crate::ledger::Recorded;
 use crate::schedule::{Ended, Start, Ticket};
+use crate::sink::Left;
 
 /// What a run does with its items: probes them, or gets them. Lives on the I/O thread.
 ///
@@ -21,7 +22,7 @@ pub(crate) trait Job {
     /// What is known of an item once its bytes are safe.
     type Saved;
     /// What the run is for.
-    type Outcome: Send + 'static;
+    type Outcome: Recorded;
 
     /// Makes an item of a line; or its outcome, where the line can't be asked.
     fn read(
@@ -42,14 +43,8 @@ pub(crate) trait Job {
     /// The item will not be asked again: its outcome, unless its bytes are still being saved.
     fn conclude(&mut self, item: &mut Self::Item, end: Conclusion) -> Option<Self::Outcome>;
 
-    /// The bytes are safe.
-    fn saved(&mut self, item: &mut Self::Item, saved: Self::Saved) -> Self::Outcome;
-
-    /// What the outcome adds to the report.
-    fn tally(outcome: &Self::Outcome) -> Tallied<'_>;
-
-    /// Bytes that the outcome takes, about.
-    fn weight(outcome: &Self::Outcome) -> usize;
+    /// The bytes are whole. Its outcome, and what it leaves to be committed with it.
+    fn saved(&mut self, item: &mut Self::Item, saved: Self::Saved) -> (Self::Outcome, Left);
 }
 
 /// What a line came to.
@@ -68,7 +63,7 @@ pub(crate) enum Read<I, O, R> {
 pub(crate) enum Event<E, S> {
     /// An attempt is over, its permits are free.
     Ended(Ticket, E),
-    /// The bytes of an item are safe.
+    /// The bytes of an item are whole.
     Saved(Ticket, S),
     /// The run can't go on.
     Fatal(Error),

@@ -6,26 +6,33 @@
 
 mod drive;
 mod job;
+mod kept;
+mod order;
 mod outbox;
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::thread;
 
 use tokio::task::LocalSet;
 
 pub(crate) use job::{Conclusion, Event, Job, Read};
 
-use self::drive::{Drive, Stop};
+use self::drive::{Drive, Record, Stop};
+use self::kept::{Form, Kept, with_ledger};
+use self::order::Order;
 use self::outbox::Outbox;
 use crate::error::Error;
 use crate::fetch::{GetJob, connection_budget};
 use crate::input::{Reader, Source};
+use crate::ledger::Home;
 use crate::outcome::{GetOutcome, ProbeOutcome};
 use crate::outcomes::{Message, Outcomes, StartedRun};
 use crate::plan::{GetPlan, Limits, ProbePlan, SinkPlan, defaults};
 use crate::probe::ProbeJob;
 use crate::schedule::{Backoff, Policy, Schedule};
-use crate::sink::{Directory, Stream, Writers};
+use crate::sink::{Directory, Files, Lines, Staging, Stream, Unit, Writers};
+use crate::sys::Disk;
 
 impl GetPlan {
     /// Gets every item of the source.
@@ -65,20 +72,8 @@ fn on_io_thread<O: Send + 'static>(
 fn get(mut plan: GetPlan, source: Source, run: &StartedRun<GetOutcome>) -> Stop {
     let mut random = random(plan.seed);
     plan.patience = plan.patience.bounded();
-    let started = match &plan.sink {
-        SinkPlan::Directory { root, existing, .. } => {
-            Directory::open(root.clone(), *existing, random.u64(..)).and_then(|directory| {
-                let sinks = (0..defaults::WRITERS.get()).map(|_| directory.share()).collect();
-                Writers::start(sinks, BACKLOG)
-            })
-        }
-        SinkPlan::Writer(writer) => {
-            plan.limits.in_flight = NonZeroUsize::MIN;
-            Writers::start(vec![Stream::new(writer.clone())], BACKLOG)
-        }
-    };
-    let mut writers = match started {
-        Ok(writers) => writers,
+    let (mut writers, kept) = match sink(&mut plan, &source, run, random.u64(..)) {
+        Ok(started) => started,
         Err(error) => return Stop::Failed(error),
     };
     let policy = Policy {
@@ -90,13 +85,47 @@ fn get(mut plan: GetPlan, source: Source, run: &StartedRun<GetOutcome>) -> Stop 
     // A permit is worth nothing without a descriptor.
     let budget = NonZeroUsize::new(connection_budget()).unwrap_or(NonZeroUsize::MIN);
     limits.in_flight = limits.in_flight.min(budget);
-    let stop = block_on(async {
-        let mut job = GetJob::start(plan, &mut writers, random.u64(..), run.report.clone())?;
-        Ok(drive(&mut job, limits, policy, source, run, random).await)
+    let stop = with_ledger(kept, run, |kept| {
+        block_on(async {
+            let seed = random.u64(..);
+            let mut job = GetJob::start(plan, &mut writers, seed, run.report.clone())?;
+            Ok(drive(&mut job, limits, policy, source, kept, run, random).await)
+        })
     });
     // What is unfinished is discarded, folders that were made for the run go away.
     writers.join();
     stop
+}
+
+/// Starts the threads that write files and, where a ledger is kept, the one that writes it.
+fn sink(
+    plan: &mut GetPlan,
+    source: &Source,
+    run: &StartedRun<GetOutcome>,
+    random: u64,
+) -> Result<(Writers, Option<Kept<GetOutcome>>), Error> {
+    let writers = defaults::WRITERS.get();
+    match (&plan.sink, &plan.ledger) {
+        (SinkPlan::Directory { root, .. }, Some(ledger)) => {
+            let home = Home::of_folder(root);
+            let staging = Staging { fs: Arc::new(Disk), parts: home.parts.clone() };
+            let files = |ours| -> Box<dyn Unit> {
+                Box::new(Files::new(Arc::new(Disk), root.clone(), home.parts.clone(), ours))
+            };
+            let form = Form { about: String::new(), line: None };
+            let kept = Kept::open(root, &home, files, ledger, form, source, random, &run.report)?;
+            Ok((Writers::start(vec![staging; writers], BACKLOG)?, Some(kept)))
+        }
+        (SinkPlan::Directory { root, existing, .. }, None) => {
+            let directory = Directory::open(root.clone(), *existing, random)?;
+            let sinks = (0..writers).map(|_| directory.share()).collect();
+            Ok((Writers::start(sinks, BACKLOG)?, None))
+        }
+        (SinkPlan::Writer(writer), _) => {
+            plan.limits.in_flight = NonZeroUsize::MIN;
+            Ok((Writers::start(vec![Stream::new(writer.clone())], BACKLOG)?, None))
+        }
+    }
 }
 
 fn probe(plan: &ProbePlan, source: Source, run: &StartedRun<ProbeOutcome>) -> Stop {
@@ -108,9 +137,25 @@ fn probe(plan: &ProbePlan, source: Source, run: &StartedRun<ProbeOutcome>) -> St
         deadline: plan.deadline.min(defaults::FOREVER),
     };
     let limits = plan.limits.clone();
-    block_on(async {
-        let mut job = ProbeJob::start(plan, random.u64(..))?;
-        Ok(drive(&mut job, limits, policy, source, run, random).await)
+    let kept = plan.output.as_ref().map(|output| {
+        let home = Home::of_file(&output.path);
+        let lines = |_| -> Box<dyn Unit> {
+            Box::new(Lines::new(Arc::new(Disk), output.path.clone(), output.heading.clone()))
+        };
+        let about = format!("{}, {}", output.form, plan.question.name());
+        let form = Form { about, line: Some(Arc::clone(&output.line)) };
+        let seed = random.u64(..);
+        Kept::open(&output.path, &home, lines, &output.ledger, form, &source, seed, &run.report)
+    });
+    let kept = match kept.transpose() {
+        Ok(kept) => kept,
+        Err(error) => return Stop::Failed(error),
+    };
+    with_ledger(kept, run, |kept| {
+        block_on(async {
+            let mut job = ProbeJob::start(plan, random.u64(..))?;
+            Ok(drive(&mut job, limits, policy, source, kept, run, random).await)
+        })
     })
 }
 
@@ -133,16 +178,30 @@ async fn drive<J: Job>(
     limits: Limits,
     policy: Policy,
     source: Source,
+    mut kept: Option<&mut Kept<J::Outcome>>,
     run: &StartedRun<J::Outcome>,
     random: fastrand::Rng,
 ) -> Stop {
-    let reader = match Reader::start(source) {
+    let recall = kept.as_mut().and_then(|kept| kept.recall.take());
+    let answered = recall.as_ref().map(|recall| recall.answered.clone());
+    let reader = match Reader::start(source, recall) {
         Ok(reader) => reader,
         Err(error) => return Stop::Failed(error),
     };
-    let outbox = Outbox::new(run.outcomes.clone(), run.ordered);
+    // Lines of a file come in the order of the list only if they go into the ledger so. Files may
+    // be committed in any order: then a kill takes less.
+    let ordered_record = run.ordered && kept.as_ref().is_some_and(|kept| kept.lines);
+    let record = kept.map(|kept| Record {
+        recorder: &mut kept.recorder,
+        answered: answered.unwrap_or_default(),
+        order: ordered_record.then(Order::new),
+        list: kept.list,
+        skipped: Vec::new(),
+    });
+    let outbox = Outbox::new(run.outcomes.clone(), run.ordered && !ordered_record);
     let schedule = Schedule::new(limits, policy);
-    Drive::new(job, schedule, reader, outbox, random, run.report.clone()).run(&run.cancel).await
+    let report = run.report.clone();
+    Drive::new(job, schedule, reader, record, outbox, random, report).run(&run.cancel).await
 }
 
 fn random(seed: Option<u64>) -> fastrand::Rng {

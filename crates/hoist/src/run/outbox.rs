@@ -1,8 +1,9 @@
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
+use super::order::Order;
 use crate::item::Position;
 use crate::outcomes::Message;
 use crate::schedule::Ticket;
@@ -13,7 +14,7 @@ use crate::schedule::Ticket;
 pub(super) struct Outbox<O> {
     sender: mpsc::Sender<Message<O>>,
     ready: VecDeque<Parcel<O>>,
-    order: Option<Order<O>>,
+    order: Option<Order<Parcel<O>>>,
     /// Bytes of all that waits here.
     weight: usize,
 }
@@ -26,28 +27,20 @@ pub(super) struct Parcel<O> {
     pub(super) weight: usize,
 }
 
-/// What `ordered` keeps.
-#[derive(Debug)]
-struct Order<O> {
-    /// Positions without an emitted outcome, in order.
-    expected: VecDeque<Position>,
-    early: BTreeMap<Position, Parcel<O>>,
-}
-
 /// A batch is cut at so many outcomes, or so many bytes.
 const BATCH: usize = 256;
 const BATCH_BYTES: usize = 128 << 10;
 
 impl<O> Outbox<O> {
     pub(super) fn new(sender: mpsc::Sender<Message<O>>, ordered: bool) -> Self {
-        let order = ordered.then(|| Order { expected: VecDeque::new(), early: BTreeMap::new() });
+        let order = ordered.then(Order::new);
         Self { sender, ready: VecDeque::new(), order, weight: 0 }
     }
 
     /// An outcome will come for this position. Called in the order of the list.
     pub(super) fn expect(&mut self, position: Position) {
         if let Some(order) = &mut self.order {
-            order.expected.push_back(position);
+            order.expect(position);
         }
     }
 
@@ -57,17 +50,15 @@ impl<O> Outbox<O> {
             self.ready.push_back(parcel);
             return;
         };
-        order.early.insert(position, parcel);
-        while let Some(next) = order.expected.front() {
-            let Some(parcel) = order.early.remove(next) else { break };
-            order.expected.pop_front();
+        order.put(position, parcel);
+        while let Some((_, parcel)) = order.next() {
             self.ready.push_back(parcel);
         }
     }
 
     /// Outcomes that wait, for the reader or for their turn.
     pub(super) fn len(&self) -> usize {
-        self.ready.len() + self.order.as_ref().map_or(0, |order| order.early.len())
+        self.ready.len() + self.order.as_ref().map_or(0, Order::len)
     }
 
     /// Bytes of the outcomes that wait.

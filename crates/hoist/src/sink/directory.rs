@@ -4,13 +4,15 @@ use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Sink, Wanted};
+use super::place::{Placer, TRIES, next_name};
+use super::{Finished, Sink, Wanted};
 use crate::error::Error;
 use crate::item::{FileName, Position};
 use crate::plan::Existing;
-use crate::sys::{Disk, Fs, lock_dir};
+use crate::sys::{Disk, Fs, lock_dir, make_dirs};
 
-/// One file for each body: written to a temporary name, given its own when it is whole.
+/// One file for each body: written to a temporary name, given its own when it is whole. For runs
+/// without a ledger.
 #[derive(Debug)]
 pub(crate) struct Directory {
     shared: Arc<Shared>,
@@ -18,8 +20,7 @@ pub(crate) struct Directory {
 
 #[derive(Debug)]
 struct Shared {
-    fs: Box<dyn Fs>,
-    root: PathBuf,
+    placer: Placer,
     /// This run's folder of temporary files, locked while the run lives.
     temp: PathBuf,
     _lock: File,
@@ -42,18 +43,15 @@ pub(crate) const PRIVATE: &str = ".hoist";
 /// Tries to make and lock a folder while others clear up.
 const OPENINGS: u64 = 100;
 
-/// Names tried before giving up: far more than the folders and files of one name can block.
-const TRIES: usize = 256;
-
 impl Directory {
     /// Opens it, makes it where it is missing, and clears what dead runs left.
     pub(crate) fn open(root: PathBuf, existing: Existing, run: u64) -> Result<Self, Error> {
-        Self::open_on(Box::new(Disk), root, existing, run)
+        Self::open_on(Arc::new(Disk), root, existing, run)
     }
 
     /// The same on another file system.
     pub(super) fn open_on(
-        fs: Box<dyn Fs>,
+        fs: Arc<dyn Fs>,
         root: PathBuf,
         existing: Existing,
         run: u64,
@@ -81,7 +79,8 @@ impl Directory {
             // Another run was clearing up or leaving between two of the steps.
             tries += 1;
         };
-        let shared = Shared { fs, root, temp, _lock: lock, existing, given: Mutex::default() };
+        let placer = Placer { fs, root };
+        let shared = Shared { placer, temp, _lock: lock, existing, given: Mutex::default() };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -105,22 +104,6 @@ fn clear_dead(fs: &dyn Fs, temps: &Path) {
     }
 }
 
-fn make_dirs(fs: &dyn Fs, path: &Path) -> io::Result<()> {
-    match fs.make_dir(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-            make_dirs(fs, parent.ok_or(error)?)?;
-            fs.make_dir(path).or_else(if_exists)
-        }
-        other => other.or_else(if_exists),
-    }
-    .and_then(|()| if path.is_dir() { Ok(()) } else { Err(ErrorKind::NotADirectory.into()) })
-}
-
-fn if_exists(error: io::Error) -> io::Result<()> {
-    if error.kind() == ErrorKind::AlreadyExists { Ok(()) } else { Err(error) }
-}
-
 impl Sink for Directory {
     type Part = Part;
 
@@ -128,6 +111,7 @@ impl Sink for Directory {
         let path = self.shared.temp.join(wanted.position.to_string());
         let file = self
             .shared
+            .placer
             .fs
             .create(&path)
             .map_err(|source| Error::Output { path: path.clone(), source })?;
@@ -140,24 +124,24 @@ impl Sink for Directory {
             .map_err(|source| Error::Output { path: part.path.clone(), source })
     }
 
-    fn finish(&mut self, part: Part) -> Result<Option<PathBuf>, Error> {
+    fn finish(&mut self, part: Part) -> Result<Finished, Error> {
         let Part { path, file, wanted } = part;
         drop(file);
-        let placed = self.shared.place(&path, wanted.name, wanted.position).inspect_err(|_| {
-            let _ = self.shared.fs.remove(&path);
+        let placed = self.shared.place(&path, &wanted.name, wanted.position).inspect_err(|_| {
+            let _ = self.shared.placer.fs.remove(&path);
         })?;
-        Ok(Some(placed))
+        Ok(Finished::At(Some(placed)))
     }
 
     fn discard(&mut self, part: Part) -> Result<(), Error> {
         drop(part.file);
-        let removed = self.shared.fs.remove(&part.path);
+        let removed = self.shared.placer.fs.remove(&part.path);
         removed.map_err(|source| Error::Output { path: part.path, source })
     }
 
     fn close(&mut self) -> Result<(), Error> {
         // The last writer to leave finds the folders empty. Whose are not, are still needed.
-        let Shared { fs, temp, root, .. } = &*self.shared;
+        let Shared { placer: Placer { fs, root }, temp, .. } = &*self.shared;
         let private = root.join(PRIVATE);
         for folder in [temp, &private.join("tmp"), &private] {
             if fs.remove_dir(folder).is_err() {
@@ -168,98 +152,34 @@ impl Sink for Directory {
     }
 }
 
-/// What stands in the way of a name.
-enum Blocked {
-    /// The last part of the name is taken by a file.
-    ByFile,
-    /// The last part of the name is taken by a folder.
-    ByFolder,
-    /// This part of the name, meant as a folder, is a file.
-    Parent(usize),
-}
-
 impl Shared {
-    /// Gives a finished file its name, or the nearest one that is free. Who comes later gives
-    /// way: a name that an outcome has told is never taken away.
-    fn place(&self, temp: &Path, name: FileName, position: Position) -> Result<PathBuf, Error> {
-        let wanted = self.root.join(name.to_path());
+    /// Gives a finished file its name, or the nearest one that is free.
+    fn place(&self, temp: &Path, name: &FileName, position: Position) -> Result<PathBuf, Error> {
+        let wanted = self.placer.root.join(name.to_path());
         let failed = |source| Error::Output { path: wanted.clone(), source };
-        let mut parts = name.into_parts();
-        let last = parts.len() - 1;
-        let plain = parts[last].clone();
-        let mut copies = 0;
+        let mut name = name.to_text();
         for _ in 0..TRIES {
-            let path = parts.iter().fold(self.root.clone(), |path, part| path.join(part));
-            match self.try_place(temp, &path, &parts).map_err(failed)? {
-                None => return Ok(path),
-                Some(Blocked::Parent(part)) => parts[part].push('~'),
-                Some(Blocked::ByFolder) => parts[last].push('~'),
-                Some(Blocked::ByFile) => {
-                    copies += 1;
-                    parts[last] = match copies {
-                        1 => format!("{plain}~{position}"),
-                        n => format!("{plain}~{position}~{n}"),
-                    };
-                }
+            let rename = |temp: &Path, path: &Path| self.rename(temp, path);
+            match self.placer.place(temp, &name, rename).map_err(failed)? {
+                None => return Ok(self.placer.path(&name)),
+                Some(blocked) => name = next_name(&name, position, blocked),
             }
         }
         Err(failed(ErrorKind::AlreadyExists.into()))
     }
 
-    fn try_place(&self, temp: &Path, path: &Path, parts: &[String]) -> io::Result<Option<Blocked>> {
-        let mut made_parents = false;
-        loop {
-            let error = match self.rename(temp, path) {
-                Ok(()) => return Ok(None),
-                Err(error) => error,
-            };
-            match error.kind() {
-                ErrorKind::AlreadyExists | ErrorKind::IsADirectory => {
-                    let is_dir = path.symlink_metadata().is_ok_and(|meta| meta.is_dir());
-                    return Ok(Some(if is_dir { Blocked::ByFolder } else { Blocked::ByFile }));
-                }
-                // A file stands where a folder is needed, or the folder is missing.
-                ErrorKind::NotADirectory | ErrorKind::NotFound if !made_parents => {
-                    made_parents = true;
-                    if let Some(part) = self.make_parents(parts)? {
-                        return Ok(Some(Blocked::Parent(part)));
-                    }
-                }
-                _ => return Err(error),
-            }
-        }
-    }
-
     fn rename(&self, temp: &Path, path: &Path) -> io::Result<()> {
         match self.existing {
-            Existing::Keep => self.fs.rename_new(temp, path),
+            Existing::Keep => self.placer.fs.rename_new(temp, path),
             Existing::Replace => {
                 let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
                 if given.contains(path) {
                     return Err(ErrorKind::AlreadyExists.into());
                 }
-                self.fs.rename(temp, path)?;
+                self.placer.fs.rename(temp, path)?;
                 given.insert(path.to_owned());
                 Ok(())
             }
         }
-    }
-
-    /// Makes the folders of a name. Returns the part that is a file, where one is.
-    fn make_parents(&self, parts: &[String]) -> io::Result<Option<usize>> {
-        let mut folder = self.root.clone();
-        for (at, part) in parts[..parts.len() - 1].iter().enumerate() {
-            folder.push(part);
-            match self.fs.make_dir(&folder) {
-                Ok(()) => {}
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                    if !folder.is_dir() {
-                        return Ok(Some(at));
-                    }
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(None)
     }
 }

@@ -2,15 +2,30 @@
 //!
 //! One file a sink. All keep one contract, tested for all of them in `contract`: what is finished
 //! is whole under its name, what is discarded leaves nothing.
+//!
+//! With a ledger, a body that is whole waits for its record to be as durable as was promised: its
+//! sink says what it leaves ([`Left`]), and the sink's [`Unit`] of commit, on the ledger's thread,
+//! lets it go.
 
 #[cfg(test)]
 mod contract;
 mod directory;
+mod files;
+mod lines;
+mod ours;
+mod place;
+mod staging;
 mod stream;
+mod unit;
 mod writer;
 
-pub(crate) use directory::Directory;
+pub(crate) use directory::{Directory, PRIVATE};
+pub(crate) use files::Files;
+pub(crate) use lines::Lines;
+pub(crate) use ours::Ours;
+pub(crate) use staging::Staging;
 pub(crate) use stream::Stream;
+pub(crate) use unit::{Left, Spot, Unit};
 pub(crate) use writer::{Completions, Handover, Writers};
 
 use std::path::PathBuf;
@@ -25,6 +40,15 @@ pub(crate) struct Wanted {
     pub(crate) name: FileName,
 }
 
+/// What became of a body that is whole.
+#[derive(Debug)]
+pub(crate) enum Finished {
+    /// It has its name, where its sink has names.
+    At(Option<PathBuf>),
+    /// It waits for the ledger.
+    Left(Left),
+}
+
 /// A place for bodies.
 pub(crate) trait Sink: Send {
     /// A body being received.
@@ -34,8 +58,8 @@ pub(crate) trait Sink: Send {
     fn begin(&mut self, wanted: Wanted) -> Result<Self::Part, Error>;
     /// Adds to it.
     fn write(&mut self, part: &mut Self::Part, bytes: &[u8]) -> Result<(), Error>;
-    /// It is whole: gives it its name. `None` where it has none.
-    fn finish(&mut self, part: Self::Part) -> Result<Option<PathBuf>, Error>;
+    /// It is whole.
+    fn finish(&mut self, part: Self::Part) -> Result<Finished, Error>;
     /// It will not become whole: nothing of it stays.
     fn discard(&mut self, part: Self::Part) -> Result<(), Error>;
     /// No more bodies: tidies up.

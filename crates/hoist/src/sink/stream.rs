@@ -1,8 +1,8 @@
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::PoisonError;
 
-use super::{Sink, Wanted};
+use super::{Finished, Sink, Wanted};
 use crate::error::Error;
 use crate::plan::SharedWriter;
 
@@ -38,9 +38,9 @@ impl Sink for Stream {
         self.locked(|writer| writer.write_all(bytes))
     }
 
-    fn finish(&mut self, (): ()) -> Result<Option<PathBuf>, Error> {
+    fn finish(&mut self, (): ()) -> Result<Finished, Error> {
         self.locked(|writer| writer.flush())?;
-        Ok(None)
+        Ok(Finished::At(None))
     }
 
     fn discard(&mut self, (): ()) -> Result<(), Error> {

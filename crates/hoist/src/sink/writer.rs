@@ -1,13 +1,12 @@
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use super::{Sink, Wanted};
+use super::{Finished, Sink, Wanted};
 use crate::error::Error;
 use crate::schedule::Ticket;
 
@@ -30,8 +29,8 @@ struct Thread {
     handle: JoinHandle<()>,
 }
 
-/// A body has its name; or the run can't go on.
-pub(crate) type Completion = (Ticket, Result<Option<PathBuf>, Error>);
+/// A body is finished; or the run can't go on.
+pub(crate) type Completion = (Ticket, Result<Finished, Error>);
 
 /// The I/O thread's way to the writers. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -135,9 +134,6 @@ impl Handover {
     }
 }
 
-/// A body is finished; here it is, where its sink has names.
-struct Named(Option<PathBuf>);
-
 struct Writer<S: Sink> {
     sink: S,
     parts: HashMap<Ticket, S::Part>,
@@ -155,7 +151,7 @@ impl<S: Sink> Writer<S> {
             };
             let completion = match done {
                 Ok(None) => continue,
-                Ok(Some(Named(path))) => Ok(path),
+                Ok(Some(finished)) => Ok(finished),
                 Err(error) => Err(error),
             };
             // Where nobody listens any more, the run is over.
@@ -167,14 +163,14 @@ impl<S: Sink> Writer<S> {
         let _ = self.sink.close();
     }
 
-    /// The name, once the body is finished; `Ok(None)` before.
+    /// Where it is, once the body is finished; `Ok(None)` before.
     fn write(
         &mut self,
         ticket: Ticket,
         begin: Option<Box<Wanted>>,
         chunks: &[Bytes],
         finish: bool,
-    ) -> Result<Option<Named>, Error> {
+    ) -> Result<Option<Finished>, Error> {
         if let Some(wanted) = begin {
             let part = self.sink.begin(*wanted)?;
             self.parts.insert(ticket, part);
@@ -187,7 +183,7 @@ impl<S: Sink> Writer<S> {
             return Err(error);
         }
         if finish {
-            return self.sink.finish(part).map(|path| Some(Named(path)));
+            return self.sink.finish(part).map(Some);
         }
         self.parts.insert(ticket, part);
         Ok(None)

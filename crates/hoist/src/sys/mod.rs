@@ -1,9 +1,15 @@
 //! What differs between systems, and all that touches files on behalf of sinks.
 
+mod boot;
 mod descriptors;
 mod fs;
 mod getaddrinfo;
+#[cfg(test)]
+mod memory;
 
+pub(crate) use boot::boot_id;
 pub(crate) use descriptors::raise_limit;
-pub(crate) use fs::{Disk, Fs, lock_dir, out_of_descriptors};
+pub(crate) use fs::{Disk, Fs, lock_dir, make_dirs, out_of_descriptors};
 pub(crate) use getaddrinfo::{Absent, getaddrinfo};
+#[cfg(test)]
+pub(crate) use memory::{Fault, Memory};

@@ -1,0 +1,198 @@
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
+
+use super::frame::kind;
+use super::latest::Latest;
+use super::record::{Recorded, Seen};
+use super::recovery::Home;
+use super::segment::{LedgerKind, Place};
+use super::state::{Mark, State};
+use super::survey::{Stopped, Survey};
+use crate::error::Error;
+use crate::outcome::{GetOutcome, ProbeOutcome, Selector};
+use crate::report::{Report, Summary};
+use crate::sys::{Disk, Fs};
+
+/// The outcomes on record, of the folder of a get or the file of a probe: one for each item, also
+/// while a run is on.
+#[derive(Debug)]
+pub struct History {
+    survey: Survey,
+    /// The folder that names are relative to.
+    root: PathBuf,
+    /// What is before was committed.
+    marked: Place,
+}
+
+/// An outcome of either command.
+#[derive(Debug, Clone)]
+pub enum AnyOutcome {
+    /// Of a URL.
+    Get(GetOutcome),
+    /// Of a name.
+    Probe(ProbeOutcome),
+}
+
+impl AnyOutcome {
+    /// Whether it is one of those that are meant.
+    pub fn is(&self, selector: Selector) -> bool {
+        match self {
+            Self::Get(outcome) => {
+                selector.selects(outcome.class(), outcome.failure.as_ref().map(|f| f.kind))
+            }
+            Self::Probe(outcome) => {
+                selector.selects(outcome.class(), outcome.failure.as_ref().map(|f| f.kind))
+            }
+        }
+    }
+
+    /// The item: its URL, or its name.
+    pub fn item(&self) -> &str {
+        match self {
+            Self::Get(outcome) => &outcome.url,
+            Self::Probe(outcome) => &outcome.name,
+        }
+    }
+}
+
+impl Serialize for AnyOutcome {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Get(outcome) => outcome.serialize(serializer),
+            Self::Probe(outcome) => outcome.serialize(serializer),
+        }
+    }
+}
+
+impl History {
+    /// Opens the ledger of an output: the folder of a get (`OUT/.hoist`), or the file of a probe
+    /// (`FILE.hoist`).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Ledger`] when there is none, when a newer hoist wrote it, or when it is damaged.
+    pub fn open(output: &Path) -> Result<Self, Error> {
+        let home = if output.is_dir() { Home::of_folder(output) } else { Home::of_file(output) };
+        let fs: Arc<dyn Fs> = Arc::new(Disk);
+        let Some(survey) = Survey::take(&fs, &home.ledger)? else {
+            let reason = "there is no ledger; get keeps one for a list (-i), probe for a list \
+                          with -o FILE"
+                .to_owned();
+            return Err(Error::Ledger { path: output.to_owned(), reason });
+        };
+        let marked = last_mark(&survey)?;
+        Ok(Self { survey, root: output.to_owned(), marked })
+    }
+
+    /// What its items are.
+    pub fn kind(&self) -> LedgerKind {
+        self.survey.last().kind
+    }
+
+    /// Every outcome, each once, the latest of its item: in the order in which they were recorded,
+    /// as the run told them. Memory follows the number of items that were asked again.
+    pub fn outcomes(&self) -> Result<Records<'_>, Error> {
+        Ok(Records { history: self, latest: Latest::new(&self.survey, Place::MAX)?, ended: false })
+    }
+
+    /// What all runs together have done.
+    pub fn summary(&self) -> Result<Summary, Error> {
+        let mut state = State::default();
+        let mut walk = self.survey.walk(0, Place::MAX);
+        while let Some((_, frame)) = walk.next().map_err(|stopped| self.told(stopped))? {
+            match Seen::parse(frame.body) {
+                Some(seen) if frame.kind == kind::RECORD => state.record(&seen),
+                _ => state.frame(frame.kind, frame.body),
+            }
+        }
+        let report = Report::default();
+        report.restore(&state.totals, state.elapsed_total());
+        report.took(state.elapsed_total());
+        Ok(report.summary())
+    }
+
+    fn told(&self, stopped: Stopped) -> Error {
+        match stopped {
+            Stopped::Failed(error) => error,
+            Stopped::Torn(torn) => self.survey.damage(torn),
+        }
+    }
+
+    /// Whether the outcome was, or could have been, told: a file that is not there yet is still to
+    /// be given its name.
+    fn is_told(&self, at: Place, seen: &Seen<'_>) -> bool {
+        let Some(name) = seen.name.filter(|_| at >= self.marked) else { return true };
+        self.survey.fs.len(&self.path(name)).is_ok_and(|length| length == seen.bytes)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        name.split('/').fold(self.root.clone(), |path, part| path.join(part))
+    }
+
+    fn read(&self, seen: &Seen<'_>) -> Option<AnyOutcome> {
+        match self.kind() {
+            LedgerKind::Get => GetOutcome::read(seen.body).map(|mut outcome| {
+                outcome.path = seen.name.map(|name| self.path(name));
+                AnyOutcome::Get(outcome)
+            }),
+            LedgerKind::Probe => ProbeOutcome::read(seen.body).map(AnyOutcome::Probe),
+        }
+    }
+}
+
+/// The place of the newest mark: it is in the last segment, or in the one before.
+fn last_mark(survey: &Survey) -> Result<Place, Error> {
+    let mut marked = Place::default();
+    let mut walk = survey.walk(survey.headers.len().saturating_sub(2), Place::MAX);
+    loop {
+        match walk.next() {
+            Ok(None) => return Ok(marked),
+            Ok(Some((_, frame))) => {
+                if frame.kind == kind::MARK {
+                    marked = marked.max(Mark::read(frame.body).to);
+                }
+            }
+            Err(Stopped::Failed(error)) => return Err(error),
+            Err(Stopped::Torn(torn)) => return Err(survey.damage(torn)),
+        }
+    }
+}
+
+/// Outcomes of a [`History`]. It ends after an error.
+pub struct Records<'a> {
+    history: &'a History,
+    latest: Latest<'a>,
+    ended: bool,
+}
+
+impl Iterator for Records<'_> {
+    type Item = Result<AnyOutcome, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while !self.ended {
+            let (at, seen) = match self.latest.next() {
+                Ok(Some(found)) => found,
+                Ok(None) => break,
+                Err(error) => {
+                    self.ended = true;
+                    return Some(Err(error));
+                }
+            };
+            if self.history.is_told(at, &seen)
+                && let Some(outcome) = self.history.read(&seen)
+            {
+                return Some(Ok(outcome));
+            }
+        }
+        self.ended = true;
+        None
+    }
+}
+
+impl std::fmt::Debug for Records<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Records").field("history", self.history).finish_non_exhaustive()
+    }
+}

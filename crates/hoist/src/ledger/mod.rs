@@ -1,0 +1,40 @@
+//! The durable record of outcomes; what a run of the same list reads to go on where the one before
+//! it stopped.
+//!
+//! ```text
+//! OUT/.hoist/ledger/           (FILE.hoist/ledger/ of a file of lines)
+//!   00000000.log ...           segments: frames, appended (`segment`, `frame`, `fields`, `record`)
+//!   00000000.snap              the state at the end of a sealed segment (`state`, `answered`)
+//!   00000000.list, .list.gz    the list, block by block; its copy, where it came from a pipe (`list`)
+//!   00000000.ours              names that a ledger gave before it was started over
+//! OUT/.hoist/parts/POSITION    bodies without their names
+//! ```
+//!
+//! `recorder` is the thread that writes; `committer` says what is written and synced when;
+//! `recovery` puts right what a dead run left; `latest` reads outcomes back. Nothing here knows of
+//! HTTP or DNS.
+
+mod answered;
+mod committer;
+mod fields;
+mod frame;
+mod history;
+mod latest;
+mod list;
+mod pace;
+mod record;
+mod recorder;
+mod recovery;
+mod segment;
+mod state;
+mod survey;
+
+pub(crate) use answered::Answered;
+pub(crate) use committer::{Committed, Entry, RenderLine};
+pub use history::{AnyOutcome, History, Records};
+pub(crate) use list::{BlockNote, ListFiles, pack};
+pub(crate) use record::Recorded;
+pub(crate) use recorder::Recorder;
+pub(crate) use recovery::{Home, Opened, Wish, open};
+pub use segment::LedgerKind;
+pub(crate) use segment::SEGMENT;

@@ -1,0 +1,105 @@
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::drive::Stop;
+use crate::error::Error;
+use crate::input::{ListIdentity, Recall, Source};
+use crate::ledger::{self, Committed, Home, Opened, Recorded, Recorder, RenderLine, SEGMENT, Wish};
+use crate::outcomes::StartedRun;
+use crate::plan::{Durable, LedgerPlan};
+use crate::report::Report;
+use crate::sink::{Ours, Unit};
+use crate::sys::{Disk, boot_id, lock_dir};
+
+/// The ledger of a run that keeps one.
+pub(super) struct Kept<O> {
+    pub(super) recorder: Recorder<O>,
+    /// For the reader of the list.
+    pub(super) recall: Option<Recall>,
+    /// The list, where it is a file that is not yet known to be the one of the ledger.
+    pub(super) list: Option<ListIdentity>,
+    /// It is kept beside a file of lines.
+    pub(super) lines: bool,
+    /// Nobody else writes here while it is open.
+    _lock: File,
+}
+
+/// How outcomes are written.
+pub(super) struct Form<O> {
+    pub(super) about: String,
+    pub(super) line: Option<RenderLine<O>>,
+}
+
+impl<O: Recorded> Kept<O> {
+    /// Opens the ledger of an output, or begins it, and starts the thread that writes it. The
+    /// report takes over what earlier runs have done.
+    #[expect(clippy::too_many_arguments, reason = "each is another part of the plan")]
+    pub(super) fn open(
+        output: &Path,
+        home: &Home,
+        unit: impl FnOnce(Option<Ours>) -> Box<dyn Unit>,
+        plan: &LedgerPlan,
+        form: Form<O>,
+        source: &Source,
+        random: u64,
+        report: &Report,
+    ) -> Result<Self, Error> {
+        home.make(&Disk)?;
+        let locked = lock_dir(&home.ledger)
+            .map_err(|source| Error::Output { path: home.ledger.clone(), source })?;
+        let Some(lock) = locked else {
+            return Err(Error::Locked { path: output.to_owned() });
+        };
+        let lines = form.line.is_some();
+        let wish = Wish {
+            durable: plan.durable == Durable::Group,
+            again: plan.again.clone(),
+            fresh: plan.fresh,
+            keep_list: plan.keep_list,
+            list: source.identity(),
+            about: form.about,
+            line: form.line,
+            boot: boot_id(),
+            now: SystemTime::now(),
+            random,
+            segment_limit: SEGMENT,
+        };
+        let Opened { committer, recall, resumed } =
+            ledger::open(Arc::new(Disk), home, unit, wish)?;
+        let state = committer.state();
+        if resumed {
+            report.restore(&state.totals, state.elapsed_before + state.elapsed);
+        }
+        let recorder = Recorder::start(committer)?;
+        let list = source.identity().filter(|_| !recall.unchanged);
+        Ok(Self { recorder, recall: Some(recall), list, lines, _lock: lock })
+    }
+}
+
+/// Runs `work` and lets the ledger come to its end with it: what was answered is committed, however
+/// the run ended.
+pub(super) fn with_ledger<O: Recorded>(
+    mut kept: Option<Kept<O>>,
+    run: &StartedRun<O>,
+    work: impl FnOnce(Option<&mut Kept<O>>) -> Stop,
+) -> Stop {
+    let stop = work(kept.as_mut());
+    let Some(Kept { recorder, _lock: lock, .. }) = kept else { return stop };
+    let untold = recorder.finish();
+    drop(lock);
+    match untold {
+        Ok(untold) => {
+            // Nobody hears of them any more, but they are done.
+            for Committed { outcome, .. } in untold {
+                run.report.count(outcome.tally());
+            }
+            stop
+        }
+        Err(error) => match stop {
+            Stop::Failed(first) => Stop::Failed(first),
+            Stop::Complete | Stop::Cancelled => Stop::Failed(error),
+        },
+    }
+}

@@ -1,0 +1,125 @@
+use std::io::{self, ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::unit::{Left, Spot, Unit};
+use crate::error::Error;
+use crate::item::Position;
+use crate::sys::Fs;
+
+/// Commits lines at the end of one file. What a dead run left behind the last line with a record
+/// is cut off.
+pub(crate) struct Lines {
+    fs: Arc<dyn Fs>,
+    path: PathBuf,
+    folder: PathBuf,
+    /// What the file begins with.
+    heading: Vec<u8>,
+    file: Option<Box<dyn Write + Send>>,
+    buffer: Vec<u8>,
+    end: u64,
+}
+
+impl Lines {
+    pub(crate) fn new(fs: Arc<dyn Fs>, path: PathBuf, heading: Vec<u8>) -> Self {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new(".")).to_owned();
+        Self { fs, path, folder, heading, file: None, buffer: Vec::new(), end: 0 }
+    }
+
+    fn failed(&self) -> impl FnOnce(io::Error) -> Error {
+        let path = self.path.clone();
+        move |source| Error::Output { path, source }
+    }
+}
+
+impl Unit for Lines {
+    fn stage(&mut self, _: Position, left: Left) -> Result<Spot, Error> {
+        let Left::Line(line) = left else { return Ok(Spot::default()) };
+        self.buffer.extend_from_slice(&line);
+        self.end += line.len() as u64;
+        let crc = Some(crc32c::crc32c(&line));
+        Ok(Spot { line_end: Some(self.end), crc, ..Spot::default() })
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        if let Some(file) = &mut self.file {
+            let written = file.write_all(&self.buffer);
+            written.map_err(self.failed())?;
+        }
+        self.buffer.clear();
+        Ok(())
+    }
+
+    fn recorded(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn publish(&mut self, _: Position, _: &Spot) -> Result<Option<Spot>, Error> {
+        Ok(None)
+    }
+
+    fn holds(&self, _: Position, spot: &Spot, line_start: u64) -> Result<bool, Error> {
+        let Some(end) = spot.line_end else { return Ok(true) };
+        let start = if line_start == 0 { self.heading.len() as u64 } else { line_start };
+        let there = self.fs.len(&self.path).unwrap_or(0);
+        // A line is a name and a few addresses; what is said to be longer is of another place.
+        if end < start || end > there || end - start > 1 << 20 {
+            return Ok(false);
+        }
+        let mut line = Vec::new();
+        let read = self.fs.read(&self.path, start);
+        let read = read.and_then(|file| file.take(end - start).read_to_end(&mut line));
+        read.map_err(self.failed())?;
+        Ok(Some(crc32c::crc32c(&line)) == spot.crc)
+    }
+
+    fn resume(&mut self, line_end: u64) -> Result<(), Error> {
+        let there = match self.fs.len(&self.path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => 0,
+            other => other.map_err(self.failed())?,
+        };
+        if there < line_end {
+            let reason = format!(
+                "it has {there} bytes, but its ledger has recorded {line_end}: it was cut or removed"
+            );
+            return Err(Error::Ledger { path: self.path.clone(), reason });
+        }
+        if there > line_end {
+            self.fs.set_len(&self.path, line_end).map_err(self.failed())?;
+        }
+        self.file = Some(self.fs.append(&self.path).map_err(self.failed())?);
+        self.end = line_end;
+        if line_end == 0 {
+            self.buffer.extend_from_slice(&self.heading);
+            self.end = self.heading.len() as u64;
+        }
+        Ok(())
+    }
+
+    fn staged(&self) -> Result<Vec<Position>, Error> {
+        Ok(Vec::new())
+    }
+
+    fn unstage(&mut self, _: Position) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn path(&self, _: &Spot) -> Option<PathBuf> {
+        None
+    }
+
+    fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn files(&self, _: &[Position]) -> Vec<PathBuf> {
+        vec![self.path.clone()]
+    }
+}
+
+impl std::fmt::Debug for Lines {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lines").field("path", &self.path).finish_non_exhaustive()
+    }
+}
