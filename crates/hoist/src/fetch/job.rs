@@ -173,7 +173,9 @@ impl Job for GetJob {
             Poll::Ready(Some(Err(_)) | None) | Poll::Pending => {}
         }
         match self.completions.poll_recv(cx) {
-            Poll::Ready(Some((ticket, Ok(finished)))) => Poll::Ready(Event::Saved(ticket, finished)),
+            Poll::Ready(Some((ticket, Ok(finished)))) => {
+                Poll::Ready(Event::Saved(ticket, finished))
+            }
             Poll::Ready(Some((_, Err(error)))) => Poll::Ready(Event::Fatal(error)),
             // The writers end only with the run, or by a fault of ours.
             Poll::Ready(None) => Poll::Ready(Event::Fatal(Error::Stopped)),

@@ -65,9 +65,7 @@ impl ToSync {
             Self::All { folder, files } => fs
                 .sync_below(&folder, &mut files.into_iter())
                 .map_err(|source| Error::Output { path: folder, source }),
-            Self::Mark(path) => {
-                fs.sync(&path).map_err(|source| Error::Output { path, source })
-            }
+            Self::Mark(path) => fs.sync(&path).map_err(|source| Error::Output { path, source }),
         }
     }
 }

@@ -111,11 +111,8 @@ mod tests {
         fields.text(2, "text");
         fields.bytes(90_000, &[]);
         let read: Vec<_> = Parser(&out).collect();
-        let expected = [
-            (1, Value::Number(u64::MAX)),
-            (2, Value::Bytes(b"text")),
-            (90_000, Value::Bytes(b"")),
-        ];
+        let expected =
+            [(1, Value::Number(u64::MAX)), (2, Value::Bytes(b"text")), (90_000, Value::Bytes(b""))];
         assert_eq!(read, expected);
     }
 

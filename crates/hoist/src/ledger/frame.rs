@@ -112,8 +112,8 @@ impl<R: Read> Frames<R> {
             self.tail = if read == 0 { Tail::Clean } else { Tail::Torn };
             return Ok(true);
         }
-        let [length, expected] =
-            [0, 4].map(|at| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]));
+        let [length, expected] = [0, 4]
+            .map(|at| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]));
         let size = length as usize;
         self.tail = Tail::Torn;
         if size == 0 || size > MAX_PAYLOAD {

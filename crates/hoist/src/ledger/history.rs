@@ -1,3 +1,6 @@
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -7,12 +10,14 @@ use super::frame::kind;
 use super::latest::Latest;
 use super::record::{Recorded, Seen};
 use super::recovery::Home;
-use super::segment::{LedgerKind, Place};
-use super::state::{Mark, State};
+use super::segment::{self, LedgerKind, Place};
+use super::state::State;
 use super::survey::{Stopped, Survey};
 use crate::error::Error;
+use crate::item::Position;
 use crate::outcome::{GetOutcome, ProbeOutcome, Selector};
 use crate::report::{Report, Summary};
+use crate::sink::checksum;
 use crate::sys::{Disk, Fs};
 
 /// The outcomes on record, of the folder of a get or the file of a probe: one for each item, also
@@ -22,8 +27,10 @@ pub struct History {
     survey: Survey,
     /// The folder that names are relative to.
     root: PathBuf,
-    /// What is before was committed.
-    marked: Place,
+    /// What is before was on record when it was opened.
+    until: Place,
+    /// Positions that had a temporary file then.
+    staged: HashSet<Position>,
 }
 
 /// An outcome of either command.
@@ -76,14 +83,22 @@ impl History {
     pub fn open(output: &Path) -> Result<Self, Error> {
         let home = if output.is_dir() { Home::of_folder(output) } else { Home::of_file(output) };
         let fs: Arc<dyn Fs> = Arc::new(Disk);
-        let Some(survey) = Survey::take(&fs, &home.ledger)? else {
-            let reason = "there is no ledger; get keeps one for a list (-i), probe for a list \
-                          with -o FILE"
-                .to_owned();
-            return Err(Error::Ledger { path: output.to_owned(), reason });
-        };
-        let marked = last_mark(&survey)?;
-        Ok(Self { survey, root: output.to_owned(), marked })
+        let mut looks = 0;
+        loop {
+            let Some(survey) = Survey::take(&fs, &home.ledger)? else {
+                let reason = "there is no ledger; get keeps one for a list (-i), probe for a list \
+                              with -o FILE"
+                    .to_owned();
+                return Err(Error::Ledger { path: output.to_owned(), reason });
+            };
+            let until = end(&survey)?;
+            let staged = staged(&*fs, &home.parts)?;
+            looks += 1;
+            // Between two batches of records of a run that is on: the files are of these records.
+            if end(&survey)? == until || looks == LOOKS {
+                return Ok(Self { survey, root: output.to_owned(), until, staged });
+            }
+        }
     }
 
     /// What its items are.
@@ -94,13 +109,13 @@ impl History {
     /// Every outcome, each once, the latest of its item: in the order in which they were recorded,
     /// as the run told them. Memory follows the number of items that were asked again.
     pub fn outcomes(&self) -> Result<Records<'_>, Error> {
-        Ok(Records { history: self, latest: Latest::new(&self.survey, Place::MAX)?, ended: false })
+        Ok(Records { history: self, latest: Latest::new(&self.survey, self.until)?, ended: false })
     }
 
     /// What all runs together have done.
     pub fn summary(&self) -> Result<Summary, Error> {
         let mut state = State::default();
-        let mut walk = self.survey.walk(0, Place::MAX);
+        let mut walk = self.survey.walk(0, self.until);
         while let Some((_, frame)) = walk.next().map_err(|stopped| self.told(stopped))? {
             match Seen::parse(frame.body) {
                 Some(seen) if frame.kind == kind::RECORD => state.record(&seen),
@@ -120,11 +135,15 @@ impl History {
         }
     }
 
-    /// Whether the outcome was, or could have been, told: a file that is not there yet is still to
-    /// be given its name.
-    fn is_told(&self, at: Place, seen: &Seen<'_>) -> bool {
-        let Some(name) = seen.name.filter(|_| at >= self.marked) else { return true };
-        self.survey.fs.len(&self.path(name)).is_ok_and(|length| length == seen.bytes)
+    /// Whether the outcome was, or could have been, told: a file that still has its temporary name
+    /// is not there yet, unless it is that of another try, and the record's is.
+    fn is_told(&self, seen: &Seen<'_>) -> bool {
+        let Some(name) = seen.name.filter(|_| self.staged.contains(&seen.position)) else {
+            return true;
+        };
+        let (fs, path) = (&*self.survey.fs, self.path(name));
+        fs.len(&path).is_ok_and(|length| length == seen.bytes)
+            && fs.read(&path, 0).and_then(checksum).is_ok_and(|crc| Some(crc) == seen.crc)
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -142,21 +161,23 @@ impl History {
     }
 }
 
-/// The place of the newest mark: it is in the last segment, or in the one before.
-fn last_mark(survey: &Survey) -> Result<Place, Error> {
-    let mut marked = Place::default();
-    let mut walk = survey.walk(survey.headers.len().saturating_sub(2), Place::MAX);
-    loop {
-        match walk.next() {
-            Ok(None) => return Ok(marked),
-            Ok(Some((_, frame))) => {
-                if frame.kind == kind::MARK {
-                    marked = marked.max(Mark::read(frame.body).to);
-                }
-            }
-            Err(Stopped::Failed(error)) => return Err(error),
-            Err(Stopped::Torn(torn)) => return Err(survey.damage(torn)),
-        }
+/// A run that is on adds records every 20 ms; that so many looks fall on one is beyond belief.
+const LOOKS: u32 = 100;
+
+/// Behind all that is on record now.
+fn end(survey: &Survey) -> Result<Place, Error> {
+    let number = survey.last().number;
+    let path = segment::path(&survey.folder, number);
+    let at = survey.fs.len(&path).map_err(|source| Error::Output { path, source })?;
+    Ok(Place { segment: number, at })
+}
+
+fn staged(fs: &dyn Fs, parts: &Path) -> Result<HashSet<Position>, Error> {
+    let position = |name: OsString| name.to_str()?.parse().ok().map(Position);
+    match fs.list(parts) {
+        Ok(names) => Ok(names.into_iter().filter_map(position).collect()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(HashSet::new()),
+        Err(source) => Err(Error::Output { path: parts.to_owned(), source }),
     }
 }
 
@@ -172,7 +193,7 @@ impl Iterator for Records<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         while !self.ended {
-            let (at, seen) = match self.latest.next() {
+            let (_, seen) = match self.latest.next() {
                 Ok(Some(found)) => found,
                 Ok(None) => break,
                 Err(error) => {
@@ -180,7 +201,7 @@ impl Iterator for Records<'_> {
                     return Some(Err(error));
                 }
             };
-            if self.history.is_told(at, &seen)
+            if self.history.is_told(&seen)
                 && let Some(outcome) = self.history.read(&seen)
             {
                 return Some(Ok(outcome));

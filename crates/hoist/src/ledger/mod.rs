@@ -16,6 +16,8 @@
 
 mod answered;
 mod committer;
+#[cfg(test)]
+mod crash_tests;
 mod fields;
 mod frame;
 mod history;

@@ -65,9 +65,10 @@ impl Pace {
     /// When to look again. `closing`: the open group can't be closed before another is committed.
     pub(super) fn next(&self, closing: bool) -> Option<Instant> {
         let write = self.unwritten_since.map(|since| since + defaults::RECORD_BATCH);
-        let close = self.open_since.filter(|_| !closing).map(|since| {
-            if self.hurry { since } else { since + self.period }
-        });
+        let close = self
+            .open_since
+            .filter(|_| !closing)
+            .map(|since| if self.hurry { since } else { since + self.period });
         [write, close].into_iter().flatten().min()
     }
 }

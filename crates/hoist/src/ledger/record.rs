@@ -9,7 +9,7 @@ use super::fields::{Fields, Parser, Value};
 use super::segment::LedgerKind;
 use crate::item::Position;
 use crate::outcome::{
-    Failure, FailureKind, GetOutcome, GetVerdict, Outcome, ProbeOutcome, ProbeVerdict,
+    Failure, FailureKind, GetOutcome, GetVerdict, Outcome, ProbeOutcome, ProbeVerdict, microseconds,
 };
 use crate::report::{Class, Tallied};
 use crate::sink::Spot;
@@ -238,16 +238,12 @@ fn failure(kind: Option<&str>, reason: Option<&str>) -> Option<Failure> {
     Some(Failure { kind: kind?.parse().ok()?, reason: reason.unwrap_or_default().to_owned() })
 }
 
-fn time(elapsed: Duration) -> u64 {
-    u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX)
-}
-
 impl Recorded for GetOutcome {
     const KIND: LedgerKind = LedgerKind::Get;
 
     fn write(&self, fields: &mut Fields<'_>) {
         fields.text(tag::ITEM, &self.url);
-        fields.number(tag::MICROSECONDS, time(self.elapsed));
+        fields.number(tag::MICROSECONDS, microseconds(self.elapsed));
         if let Some(failure) = &self.failure {
             fields.text(tag::REASON, &failure.reason);
         }
@@ -317,7 +313,7 @@ impl Recorded for ProbeOutcome {
 
     fn write(&self, fields: &mut Fields<'_>) {
         fields.text(tag::ITEM, &self.name);
-        fields.number(tag::MICROSECONDS, time(self.elapsed));
+        fields.number(tag::MICROSECONDS, microseconds(self.elapsed));
         if let Some(failure) = &self.failure {
             fields.text(tag::REASON, &failure.reason);
         }

@@ -86,7 +86,7 @@ pub(crate) struct Opened<O> {
 pub(crate) fn open<O: Recorded>(
     fs: Arc<dyn Fs>,
     home: &Home,
-    unit: impl FnOnce(Option<Ours>) -> Box<dyn Unit>,
+    unit: impl Fn(Option<Ours>) -> Box<dyn Unit>,
     wish: Wish<O>,
 ) -> Result<Opened<O>, Error> {
     let mut survey = Survey::take(&fs, &home.ledger)?;
@@ -97,20 +97,22 @@ pub(crate) fn open<O: Recorded>(
         let reason = "it is the ledger of another command".to_owned();
         return Err(Error::Ledger { path, reason });
     }
-    if wish.fresh && let Some(old) = &survey {
-        start_over::<O>(old)?;
+    if wish.fresh
+        && let Some(old) = &survey
+    {
+        start_over(old, &mut *unit(None), wish.boot)?;
         survey = Survey::take(&fs, &home.ledger)?;
     }
     let first = survey.as_ref().map_or(0, |survey| survey.last().first);
     let ours = Ours::open(Arc::clone(&fs), ours_path(&home.ledger, first))?;
-    let unit = unit(ours);
+    let mut unit = unit(ours);
     let files = ListFiles::of(&home.ledger, first);
     let found = match &survey {
         Some(survey) => {
             remove_obsolete(survey);
-            Found::read(survey, wish.boot, &*unit)?
+            Found::read(survey, wish.boot, &mut *unit)?
         }
-        None => Found::default(),
+        None => Found { staged: unit.staged()?, ..Found::default() },
     };
     Recovery { fs, home, files, survey, found, unit, wish }.run()
 }
@@ -121,39 +123,74 @@ fn ours_path(folder: &Path, first: u64) -> PathBuf {
 
 /// Begins a new segment with which the ledger starts, and makes the table of the names that the old
 /// one gave.
-fn start_over<O: Recorded>(old: &Survey) -> Result<(), Error> {
+fn start_over(old: &Survey, unit: &mut dyn Unit, boot: [u8; 16]) -> Result<(), Error> {
     let folder = &old.folder;
     let last = old.last().clone();
     let first = last.number + 1;
     let path = ours_path(folder, first);
     // A run may have died in the middle of this.
-    let _ = old.fs.remove(&path);
-    let before = Ours::open(Arc::clone(&old.fs), ours_path(folder, last.first))?;
-    let mut count = before.as_ref().map_or(0, Ours::capacity) + old.sealed_records();
-    let mut walk = old.walk(old.headers.len() - 1, Place::MAX);
-    while let Some((_, frame)) = walk.next().map_err(|stopped| told(old, stopped))? {
-        count += u64::from(frame.kind == kind::RECORD);
+    for half in [&path, &segment::path(folder, first)] {
+        let _ = old.fs.remove(half);
     }
-    let mut latest = Latest::new(old, Place::MAX)?;
-    let named = std::iter::from_fn(|| {
+    let before = Ours::open(Arc::clone(&old.fs), ours_path(folder, last.first))?;
+    let names = match given_names(old, unit, boot) {
+        Ok(names) => names,
+        // Starting over is what helps with a damaged ledger: names that can't be read are not
+        // known to be ours, and keep their files.
+        Err(Error::Ledger { .. }) => None,
+        Err(error) => return Err(error),
+    };
+    let capacity = before.as_ref().map_or(0, Ours::capacity);
+    let count = capacity + names.as_ref().map_or(0, |names| names.count);
+    let hashes =
+        names.into_iter().flatten().take_while(|hash| !matches!(hash, Err(Error::Ledger { .. })));
+    let hashes = before.iter().flat_map(Ours::hashes).chain(hashes);
+    Ours::make(&*old.fs, &path, count, hashes)?;
+    let synced = old.fs.sync_below(folder, &mut std::iter::once(path));
+    synced.map_err(|source| Error::Output { path: folder.clone(), source })?;
+    let header = Header { number: first, first, before: Extent::default(), ..last };
+    Journal::create(Arc::clone(&old.fs), folder, header).map(drop)
+}
+
+/// The names of the files that a ledger gave, as hashes.
+fn given_names<'a>(
+    old: &'a Survey,
+    unit: &mut dyn Unit,
+    boot: [u8; 16],
+) -> Result<Option<Names<'a>>, Error> {
+    let found = Found::read(old, boot, unit)?;
+    // A name is given with the rename: before, it may be that of a file of others.
+    let mut not_given: BTreeSet<Position> = found.staged.into_iter().collect();
+    not_given.extend(found.lost);
+    let count = old.sealed_records() + found.extent.records;
+    let latest = Latest::new(old, found.end)?;
+    Ok(Some(Names { latest, not_given, count }))
+}
+
+struct Names<'a> {
+    latest: Latest<'a>,
+    not_given: BTreeSet<Position>,
+    /// At most so many.
+    count: u64,
+}
+
+impl Iterator for Names<'_> {
+    type Item = Result<u64, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
         loop {
-            match latest.next() {
+            match self.latest.next() {
                 Err(error) => return Some(Err(error)),
                 Ok(None) => return None,
                 Ok(Some((_, seen))) => {
-                    if let Some(name) = seen.name {
+                    let name = seen.name.filter(|_| !self.not_given.contains(&seen.position));
+                    if let Some(name) = name {
                         return Some(Ok(name_hash(name)));
                     }
                 }
             }
         }
-    });
-    let named = before.iter().flat_map(Ours::hashes).chain(named);
-    Ours::make(&*old.fs, &path, count, named)?;
-    let synced = old.fs.sync_below(folder, &mut std::iter::once(path));
-    synced.map_err(|source| Error::Output { path: folder.clone(), source })?;
-    let header = Header { number: first, first, before: Extent::default(), ..last };
-    Journal::create(Arc::clone(&old.fs), folder, header).map(drop)
+    }
 }
 
 /// What went before the segments that count is of no use.
@@ -193,12 +230,14 @@ struct Found {
     /// Positions whose records did not survive a power cut whole.
     lost: BTreeSet<Position>,
     staged: Vec<Position>,
+    /// The totals that were read may count records that did not survive.
+    recount: bool,
     /// A run was here before.
     resumed: bool,
 }
 
 impl Found {
-    fn read(survey: &Survey, boot: [u8; 16], unit: &dyn Unit) -> Result<Self, Error> {
+    fn read(survey: &Survey, boot: [u8; 16], unit: &mut dyn Unit) -> Result<Self, Error> {
         let (state, index) = snapshot(survey)?;
         for sealed in 0..index {
             survey.check_length(sealed)?;
@@ -213,6 +252,23 @@ impl Found {
             ..Self::default()
         };
         found.replay(survey, index, &look, unit)?;
+        // What was found lost before may still have its temporary file.
+        let answered = &found.state.answered;
+        found.redo.retain(|position, _| answered.contains(*position));
+        if found.recount {
+            let mut latest = Latest::new(survey, found.end)?;
+            let answered = &found.state.answered;
+            let totals = &mut found.state.totals;
+            let (received, retries) = (totals.received, totals.retries);
+            *totals = Totals::default();
+            while let Some((_, seen)) = latest.next()? {
+                if answered.contains(seen.position) {
+                    totals.count(seen.tally());
+                }
+            }
+            // What was received was received.
+            (totals.received, totals.retries) = (received, retries);
+        }
         Ok(found)
     }
 
@@ -222,12 +278,14 @@ impl Found {
         survey: &Survey,
         index: usize,
         look: &Look,
-        unit: &dyn Unit,
+        unit: &mut dyn Unit,
     ) -> Result<(), Error> {
         let staged: BTreeSet<Position> = self.staged.iter().copied().collect();
         let mut walk = survey.walk(index, look.end);
         while let Some((place, frame)) = walk.next().map_err(|stopped| told(survey, stopped))? {
+            let doubtful = look.rebooted && place >= look.durable;
             if frame.kind != kind::RECORD {
+                self.recount |= doubtful && frame.kind == kind::TOTALS;
                 self.state.frame(frame.kind, frame.body);
                 continue;
             }
@@ -241,17 +299,22 @@ impl Found {
             }
             let marked = place < look.marked;
             self.unmarked |= !marked;
-            if look.rebooted
-                && place >= look.durable
-                && !unit.holds(seen.position, &seen.spot(), self.state.line_end)?
-            {
-                if !self.state.answered.contains(seen.position) {
-                    self.lost.insert(seen.position);
+            if doubtful && !unit.holds(seen.position, &seen.spot(), self.state.line_end)? {
+                // An earlier record of the item may hold by chance, but the last one says where the
+                // bytes are.
+                if self.state.answered.contains(seen.position) {
+                    self.state.answered.remove_range(seen.position, 1);
+                    self.recount = true;
                 }
+                self.redo.remove(&seen.position);
+                self.lost.insert(seen.position);
                 continue;
             }
             self.lost.remove(&seen.position);
             self.state.record(&seen);
+            if seen.replaces {
+                unit.replayed(&seen.spot())?;
+            }
             if seen.name.is_some() && staged.contains(&seen.position) {
                 self.redo.insert(seen.position, frame.body.to_vec());
             }
@@ -445,7 +508,7 @@ fn settle<O: Recorded>(
     found: &Found,
     session: &Session,
 ) -> Result<(), Error> {
-    if !found.lost.is_empty() {
+    if !found.lost.is_empty() || found.recount {
         // What was not taken in is not in the totals either.
         let runs: Vec<_> = found.lost.iter().map(|position| (*position, 1)).collect();
         let state = committer.state.clone();
@@ -469,9 +532,7 @@ fn settle<O: Recorded>(
             ToSync::All { folder, files }.run(&*committer.fs)?;
         }
         let elapsed = std::time::Duration::ZERO;
-        committer
-            .journal
-            .append(kind::MARK, |fields| Mark { to, durable, elapsed }.write(fields));
+        committer.journal.append(kind::MARK, |fields| Mark { to, durable, elapsed }.write(fields));
         committer.write()?;
         if durable {
             ToSync::Mark(committer.journal.path()).run(&*committer.fs)?;

@@ -241,6 +241,9 @@ impl Journal {
         let bytes = header.encode();
         let made = fs.create(&path).and_then(|mut file| {
             file.write_all(&bytes)?;
+            // Else a power cut could leave a long file without a beginning, which nobody can tell
+            // from a damaged one.
+            fs.sync(&path)?;
             Ok(file)
         });
         let file = made.map_err(|source| Error::Output { path, source })?;
@@ -265,7 +268,9 @@ impl Journal {
         extent: Extent,
     ) -> Result<Self, Error> {
         let path = path(folder, header.number);
-        let file = fs.append(&path).map_err(|source| Error::Output { path, source })?;
+        // The run that began it may have died before its beginning was safe.
+        let opened = fs.sync(&path).and_then(|()| fs.append(&path));
+        let file = opened.map_err(|source| Error::Output { path, source })?;
         let folder = folder.to_owned();
         Ok(Self { fs, folder, header, file, written, buffer: Vec::new(), extent })
     }

@@ -108,8 +108,7 @@ impl Session {
                 _ => {}
             }
         }
-        session.list =
-            size.zip(modified).map(|(size, modified)| ListIdentity { size, modified });
+        session.list = size.zip(modified).map(|(size, modified)| ListIdentity { size, modified });
         session
     }
 }
@@ -305,12 +304,7 @@ pub(crate) fn snapshot_path(folder: &Path, segment: u64) -> PathBuf {
 const PIECE: usize = 512 << 10;
 
 /// Writes a snapshot, in frames; not yet under its name, not yet synced.
-pub(crate) fn write_snapshot(
-    state: &State,
-    salt: u32,
-    fs: &dyn Fs,
-    path: &Path,
-) -> io::Result<()> {
+pub(crate) fn write_snapshot(state: &State, salt: u32, fs: &dyn Fs, path: &Path) -> io::Result<()> {
     let mut out = Vec::new();
     let mut append = |kind, fill: &mut dyn FnMut(&mut Fields<'_>)| {
         let at = out.len() as u64;

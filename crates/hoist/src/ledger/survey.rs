@@ -148,8 +148,8 @@ impl Walk<'_> {
             let failed = |source| Stopped::Failed(Error::Output { path: path.clone(), source });
             if self.frames.is_none() {
                 let opened = segment::open(&*self.survey.fs, &path);
-                let opened = opened
-                    .map_err(|bad| unreadable(&self.survey.folder, header.number, bad));
+                let opened =
+                    opened.map_err(|bad| unreadable(&self.survey.folder, header.number, bad));
                 self.frames = Some(opened.map_err(Stopped::Failed)?.1);
             }
             let at = Place { segment: header.number, at: self.end().at };

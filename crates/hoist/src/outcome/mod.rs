@@ -16,12 +16,21 @@ pub use kind::{FailureKind, UnknownKind};
 pub use probed::{ProbeOutcome, ProbeVerdict};
 pub use selector::{Selector, UnknownSelector};
 
+use std::time::Duration;
+
 use crate::item::Position;
 use crate::report::Tallied;
 
-/// Milliseconds as records carry them, with three decimals.
-fn milliseconds(duration: std::time::Duration) -> f64 {
-    (duration.as_secs_f64() * 1e6).round() / 1e3
+/// Milliseconds as outcomes tell them, with three decimals. What a ledger has kept tells the same.
+fn milliseconds(duration: Duration) -> f64 {
+    let kept = Duration::from_micros(microseconds(duration));
+    (kept.as_secs_f64() * 1e6).round() / 1e3
+}
+
+/// Microseconds as ledgers keep them.
+pub(crate) fn microseconds(duration: Duration) -> u64 {
+    let rounded = duration.saturating_add(Duration::from_nanos(500));
+    u64::try_from(rounded.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// What all outcomes have in common, whatever was asked.

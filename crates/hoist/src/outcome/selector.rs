@@ -61,9 +61,7 @@ impl FromStr for Selector {
             "not_found" => Self::NotFound,
             "failed" | "unknown" => Self::Failed,
             "deferred" => Self::Deferred,
-            other => {
-                Self::Kind(other.parse().map_err(|_| UnknownSelector(other.to_owned()))?)
-            }
+            other => Self::Kind(other.parse().map_err(|_| UnknownSelector(other.to_owned()))?),
         })
     }
 }

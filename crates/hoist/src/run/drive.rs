@@ -218,13 +218,7 @@ impl<'a, J: Job> Drive<'a, J> {
         }
     }
 
-    fn put(
-        &mut self,
-        position: Position,
-        outcome: J::Outcome,
-        left: Left,
-        ticket: Option<Ticket>,
-    ) {
+    fn put(&mut self, position: Position, outcome: J::Outcome, left: Left, ticket: Option<Ticket>) {
         if let Some(ticket) = ticket {
             self.items[ticket.0] = None;
         }

@@ -39,7 +39,7 @@ impl<O: Recorded> Kept<O> {
     pub(super) fn open(
         output: &Path,
         home: &Home,
-        unit: impl FnOnce(Option<Ours>) -> Box<dyn Unit>,
+        unit: impl Fn(Option<Ours>) -> Box<dyn Unit>,
         plan: &LedgerPlan,
         form: Form<O>,
         source: &Source,
@@ -66,8 +66,7 @@ impl<O: Recorded> Kept<O> {
             random,
             segment_limit: SEGMENT,
         };
-        let Opened { committer, recall, resumed } =
-            ledger::open(Arc::new(Disk), home, unit, wish)?;
+        let Opened { committer, recall, resumed } = ledger::open(Arc::new(Disk), home, unit, wish)?;
         let state = committer.state();
         if resumed {
             report.restore(&state.totals, state.elapsed_before + state.elapsed);

@@ -169,8 +169,8 @@ fn a_root_that_cannot_be_is_an_error_at_once() {
 #[test]
 fn no_failure_leaves_half_a_file() {
     let mut failures = 0;
-    for (steps, fault) in
-        (0..30).flat_map(|n| [(n, Fault::Full), (n, Fault::Error(ErrorKind::Other)), (n, Fault::Short)])
+    for (steps, fault) in (0..30)
+        .flat_map(|n| [(n, Fault::Full), (n, Fault::Error(ErrorKind::Other)), (n, Fault::Short)])
     {
         let fs = Memory::new(steps);
         fs.fail_at(steps, fault);

@@ -23,12 +23,7 @@ pub(crate) struct Files {
 }
 
 impl Files {
-    pub(crate) fn new(
-        fs: Arc<dyn Fs>,
-        root: PathBuf,
-        parts: PathBuf,
-        ours: Option<Ours>,
-    ) -> Self {
+    pub(crate) fn new(fs: Arc<dyn Fs>, root: PathBuf, parts: PathBuf, ours: Option<Ours>) -> Self {
         Self { placer: Placer { fs, root }, parts, ours, claimed: Vec::new() }
     }
 
@@ -36,13 +31,28 @@ impl Files {
         self.parts.join(position.to_string())
     }
 
+    /// Whether a file of this name may be replaced. It is the caller's then.
+    fn claim(&mut self, name: &str) -> Result<bool, Error> {
+        let Some(ours) = &self.ours else { return Ok(false) };
+        let free = !self.claimed.iter().any(|claimed| claimed == name) && ours.contains(name)?;
+        if free {
+            self.claimed.push(name.to_owned());
+        }
+        Ok(free)
+    }
+
     /// Whether a file has these bytes. None when there is no file.
     fn has_bytes(&self, path: &Path, spot: &Spot) -> io::Result<Option<bool>> {
         let fs = &*self.placer.fs;
+        if fs.is_dir(path) {
+            return Ok(None);
+        }
         match fs.len(path) {
             Ok(length) if length != spot.bytes => return Ok(Some(false)),
             Ok(_) => {}
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+            {
                 return Ok(None);
             }
             Err(error) => return Err(error),
@@ -52,7 +62,7 @@ impl Files {
 }
 
 /// CRC32C of all that can be read.
-fn checksum(mut input: impl Read) -> io::Result<u32> {
+pub(crate) fn checksum(mut input: impl Read) -> io::Result<u32> {
     let mut buffer = vec![0; 64 << 10];
     let mut crc = 0;
     loop {
@@ -69,14 +79,7 @@ impl Unit for Files {
     fn stage(&mut self, _: Position, left: Left) -> Result<Spot, Error> {
         let Left::File { name, bytes, crc } = left else { return Ok(Spot::default()) };
         let name = name.to_text();
-        let mut replaces = false;
-        if let Some(ours) = &self.ours
-            && !self.claimed.contains(&name)
-            && ours.contains(&name)?
-        {
-            replaces = true;
-            self.claimed.push(name.clone());
-        }
+        let replaces = self.claim(&name)?;
         Ok(Spot { name: Some(name), bytes, crc: Some(crc), replaces, line_end: None })
     }
 
@@ -94,6 +97,13 @@ impl Unit for Files {
         Ok(())
     }
 
+    fn replayed(&mut self, spot: &Spot) -> Result<(), Error> {
+        match (&self.ours, &spot.name) {
+            (Some(ours), Some(name)) if spot.replaces => ours.remove(name),
+            _ => Ok(()),
+        }
+    }
+
     fn publish(&mut self, position: Position, spot: &Spot) -> Result<Option<Spot>, Error> {
         let Some(name) = &spot.name else { return Ok(None) };
         let fs = &self.placer.fs;
@@ -104,8 +114,9 @@ impl Unit for Files {
         match placed {
             Ok(None) => Ok(None),
             Ok(Some(blocked)) => {
-                let name = Some(next_name(name, position, blocked));
-                Ok(Some(Spot { name, replaces: false, ..spot.clone() }))
+                let name = next_name(name, position, blocked);
+                let replaces = self.claim(&name)?;
+                Ok(Some(Spot { name: Some(name), replaces, ..spot.clone() }))
             }
             Err(source) => Err(Error::Output { path: self.placer.path(name), source }),
         }

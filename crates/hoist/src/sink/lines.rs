@@ -55,6 +55,10 @@ impl Unit for Lines {
         Ok(())
     }
 
+    fn replayed(&mut self, _: &Spot) -> Result<(), Error> {
+        Ok(())
+    }
+
     fn publish(&mut self, _: Position, _: &Spot) -> Result<Option<Spot>, Error> {
         Ok(None)
     }

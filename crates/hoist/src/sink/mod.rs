@@ -20,7 +20,7 @@ mod unit;
 mod writer;
 
 pub(crate) use directory::{Directory, PRIVATE};
-pub(crate) use files::Files;
+pub(crate) use files::{Files, checksum};
 pub(crate) use lines::Lines;
 pub(crate) use ours::Ours;
 pub(crate) use staging::Staging;

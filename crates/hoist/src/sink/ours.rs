@@ -51,9 +51,8 @@ impl Ours {
                 let input = match &mut slots {
                     Ok(input) => input,
                     Err(_) => {
-                        let ended: Result<_, Error> = Ok(BufReader::new(
-                            Box::new(io::empty()) as Box<dyn Read + Send>
-                        ));
+                        let ended: Result<_, Error> =
+                            Ok(BufReader::new(Box::new(io::empty()) as Box<dyn Read + Send>));
                         return std::mem::replace(&mut slots, ended).err().map(Err);
                     }
                 };

@@ -29,10 +29,8 @@ impl Sink for Staging {
 
     fn begin(&mut self, wanted: Wanted) -> Result<Part, Error> {
         let path = self.parts.join(wanted.position.to_string());
-        let file = self
-            .fs
-            .create(&path)
-            .map_err(|source| Error::Output { path: path.clone(), source })?;
+        let file =
+            self.fs.create(&path).map_err(|source| Error::Output { path: path.clone(), source })?;
         Ok(Part { path, file, wanted, bytes: 0, crc: 0 })
     }
 

@@ -49,18 +49,16 @@ pub(crate) trait Unit: Send + std::fmt::Debug {
     /// The records of what was staged are with the system.
     fn recorded(&mut self) -> Result<(), Error>;
 
+    /// A record of an earlier run says so: what it replaced is not to be replaced again.
+    fn replayed(&mut self, spot: &Spot) -> Result<(), Error>;
+
     /// The record is as durable as was promised: lets the bytes go there. Where that place is
     /// taken it says the next one, and is called again once that is in a durable record.
     fn publish(&mut self, position: Position, spot: &Spot) -> Result<Option<Spot>, Error>;
 
     /// Whether the bytes are what the record says, after a power cut. The line before ends at
     /// `line_start`.
-    fn holds(
-        &self,
-        position: Position,
-        spot: &Spot,
-        line_start: u64,
-    ) -> Result<bool, Error>;
+    fn holds(&self, position: Position, spot: &Spot, line_start: u64) -> Result<bool, Error>;
 
     /// Cuts off what was written behind this end of a line, and opens for more.
     fn resume(&mut self, line_end: u64) -> Result<(), Error>;

@@ -44,11 +44,8 @@ pub(crate) trait Fs: Debug + Send + Sync + 'static {
     fn sync(&self, path: &Path) -> io::Result<()>;
     /// Makes all that was done below a folder durable. `files` are those that count, for systems
     /// that can't be asked for all at once.
-    fn sync_below(
-        &self,
-        folder: &Path,
-        files: &mut dyn Iterator<Item = PathBuf>,
-    ) -> io::Result<()>;
+    fn sync_below(&self, folder: &Path, files: &mut dyn Iterator<Item = PathBuf>)
+    -> io::Result<()>;
 }
 
 /// The file system of the machine.
