@@ -23,7 +23,7 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
-    /// A file that the plan names could not be read.
+    /// A file that the plan names, or that the engine keeps, could not be read.
     #[error("{} could not be read: {source}", path.display())]
     Config {
         /// The file.

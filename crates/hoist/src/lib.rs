@@ -34,6 +34,9 @@ mod fetch;
 mod probe;
 
 mod ledger;
+#[cfg(feature = "bench")]
+#[doc(hidden)]
+pub use ledger::bench;
 pub mod outcome;
 pub mod report;
 mod sink;
@@ -49,6 +52,16 @@ pub use ledger::{AnyOutcome, History, LedgerKind, Records};
 pub use outcome::{FailureKind, GetOutcome, GetVerdict, ProbeOutcome, ProbeVerdict};
 pub use outcomes::Outcomes;
 pub use plan::{GetPlan, ProbePlan};
+
+/// For the targets in `fuzz/`.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing {
+    /// Reads any bytes as everything that a ledger is made of.
+    pub fn ledger(bytes: &[u8]) {
+        crate::ledger::fuzzing::ledger(bytes);
+    }
+}
 
 /// Gets every URL with the default plan: into the current folder, in the order of completion.
 ///

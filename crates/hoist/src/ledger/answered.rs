@@ -2,6 +2,7 @@ use std::io;
 
 use roaring::RoaringTreemap;
 
+use super::fields::BEYOND;
 use crate::item::Position;
 
 /// The positions that need not be asked: those with an outcome, blank lines and comments.
@@ -59,6 +60,24 @@ impl Answered {
         }
     }
 
+    /// Those that are answered are to be asked again, and are noted in `reopened`: its memory
+    /// follows what was answered, however long a run is said to be.
+    pub(crate) fn reopen_range(
+        &mut self,
+        first: Position,
+        count: u64,
+        reopened: &mut RoaringTreemap,
+    ) {
+        let (start, end) = (first.0, first.0.saturating_add(count));
+        reopened.insert_range(start..end.min(self.below).max(start));
+        let mut above = self.above.iter();
+        above.advance_to(start);
+        for n in above.take_while(|n| *n < end) {
+            reopened.insert(n);
+        }
+        self.remove_range(first, count);
+    }
+
     /// They are to be asked again.
     pub(crate) fn remove_range(&mut self, first: Position, count: u64) {
         let (start, end) = (first.0, first.0.saturating_add(count));
@@ -83,11 +102,18 @@ impl Answered {
     pub(crate) fn deserialize_from(mut bytes: impl io::Read) -> io::Result<Self> {
         let mut below = [0; 8];
         bytes.read_exact(&mut below)?;
-        Ok(Self {
-            below: u64::from_le_bytes(below),
-            holes: RoaringTreemap::deserialize_from(&mut bytes)?,
-            above: RoaringTreemap::deserialize_from(&mut bytes)?,
-        })
+        let below = u64::from_le_bytes(below);
+        let holes = RoaringTreemap::deserialize_from(&mut bytes)?;
+        let above = RoaringTreemap::deserialize_from(&mut bytes)?;
+        let sound = below <= BEYOND
+            && holes.max().is_none_or(|n| n < below)
+            && above.min().is_none_or(|n| n > below)
+            && above.max().is_none_or(|n| n < BEYOND);
+        if sound {
+            Ok(Self { below, holes, above })
+        } else {
+            Err(io::ErrorKind::InvalidData.into())
+        }
     }
 }
 

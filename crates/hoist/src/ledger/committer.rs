@@ -229,13 +229,11 @@ impl<O: Recorded> Committer<O> {
         let group = std::mem::take(&mut self.open);
         let sync = self.durable.then(|| self.sync_all(&group, to));
         self.closing = Some(Closing { group, to, sealed, marked: false });
-        match sync {
-            Some(sync) => Ok(Step::Sync(sync)),
-            None => {
-                self.mark(to, false, elapsed)?;
-                self.publish()
-            }
+        if let Some(sync) = sync {
+            return Ok(Step::Sync(sync));
         }
+        self.mark(to, false, elapsed)?;
+        self.publish()
     }
 
     /// What the last step asked to sync is synced.
@@ -335,6 +333,8 @@ impl<O: Recorded> Committer<O> {
 
     /// Opens positions again: they are to be asked once more.
     pub(super) fn reopen(&mut self, state: &State, runs: &[(Position, u64)]) -> Result<(), Error> {
+        // What a run that died here had begun to open again is void.
+        self.journal.append(kind::REOPENED, |fields| state::write_runs(fields, &[]));
         for piece in runs.chunks(RUNS) {
             self.journal.append(kind::REOPENED, |fields| state::write_runs(fields, piece));
         }

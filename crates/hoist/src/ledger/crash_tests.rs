@@ -9,10 +9,11 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::committer::{Committer, Entry, Step};
+use super::home::Home;
 use super::latest::Latest;
 use super::list::BlockNote;
 use super::record::Recorded;
-use super::recovery::{Home, Opened, Wish, open};
+use super::recovery::{Opened, Wish, open};
 use super::segment::Place;
 use super::survey::Survey;
 use crate::error::Error;
@@ -53,7 +54,7 @@ struct World {
 }
 
 fn body(position: u64) -> Vec<u8> {
-    format!("body of {position}, ").repeat((position % 5 + 1) as usize).into_bytes()
+    (0..=position % 5).flat_map(|_| format!("body of {position}, ").into_bytes()).collect()
 }
 
 /// Some items want the same name, some a name below another's.
@@ -157,7 +158,8 @@ impl World {
             Want::Fresh => self.told.clear(),
         }
         let Opened { mut committer, recall, .. } = self.open(want)?;
-        let note = BlockNote { lines: ITEMS as u32, ..BlockNote::default() };
+        let lines = u32::try_from(ITEMS).unwrap();
+        let note = BlockNote { lines, ..BlockNote::default() };
         if committer.list.totals.lines == 0 {
             committer.note(note, &[])?;
         }
@@ -428,8 +430,12 @@ fn complete() -> (World, Vec<String>) {
     let mut world = World::new(Form::Files, true, 3);
     world.run(Want::Nothing).unwrap();
     world.fs.sync_below(Path::new("/"), &mut std::iter::empty()).unwrap();
-    let paths: Vec<String> =
-        world.fs.files().into_keys().filter(|path| path.ends_with(".log")).collect();
+    let paths: Vec<String> = world
+        .fs
+        .files()
+        .into_keys()
+        .filter(|path| Path::new(path).extension().is_some_and(|e| e == "log"))
+        .collect();
     assert!(paths.len() > 1, "{paths:?}");
     (world, paths)
 }

@@ -1,6 +1,12 @@
 //! Values with tags, so that a reader passes over what it does not know: a tag and a value, again
 //! and again. A number is written in base 128 (LEB128), bytes with their length before them.
 
+use crate::item::Position;
+
+/// No list has so many lines, no file so many bytes, no ledger so many segments: what says so is not
+/// believed, and sums of what is believed don't overflow.
+pub(crate) const BEYOND: u64 = 1 << 48;
+
 /// Writes fields.
 #[derive(Debug)]
 pub(crate) struct Fields<'a>(pub(crate) &'a mut Vec<u8>);
@@ -46,6 +52,11 @@ impl<'a> Value<'a> {
 
     pub(crate) fn string(self) -> Option<String> {
         self.text().map(str::to_owned)
+    }
+
+    /// The number of a line, from 0.
+    pub(crate) fn position(self) -> Option<Position> {
+        self.number().filter(|n| *n < BEYOND).map(Position)
     }
 
     /// A number that fits.

@@ -87,7 +87,8 @@ pub(crate) struct Frame<'a> {
     pub(crate) body: &'a [u8],
 }
 
-const BUFFER: usize = 256 << 10;
+/// A fuzzer reads thousands of small files a second.
+const BUFFER: usize = if cfg!(fuzzing) { 4 << 10 } else { 256 << 10 };
 
 impl<R: Read> Frames<R> {
     /// Reads from `at` on, where `input` stands.
@@ -157,6 +158,28 @@ impl<R: Read> Frames<R> {
     }
 }
 
+/// The whole frames in the bytes that stand at `at` of a file, wherever the first one begins: what
+/// is found behind damage. Chance makes none, as each would need the checksum of its place.
+pub(crate) fn found(bytes: &[u8], salt: u32, at: u64) -> impl Iterator<Item = Frame<'_>> {
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        while let Some((head, rest)) = bytes.get(from..)?.split_first_chunk::<HEAD>() {
+            let [length, expected] = [0, 4]
+                .map(|n| u32::from_le_bytes([head[n], head[n + 1], head[n + 2], head[n + 3]]));
+            let place = at + from as u64;
+            from += 1;
+            let payload = rest.get(..length as usize).filter(|bytes| bytes.len() <= MAX_PAYLOAD);
+            if let Some((kind, body)) = payload.and_then(<[u8]>::split_first)
+                && checksum(salt, place, length, &rest[..length as usize]) == expected
+            {
+                from += HEAD + length as usize - 1;
+                return Some(Frame { kind: *kind, body });
+            }
+        }
+        None
+    })
+}
+
 /// Reads until the buffer is full or the input ends.
 fn fill(input: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
@@ -202,6 +225,18 @@ mod tests {
         assert_eq!(bodies(&out, 7), (vec![b"a".to_vec()], Tail::Clean));
         assert_eq!(bodies(&out, 8), (vec![], Tail::Torn));
         assert_eq!(bodies(&[out.clone(), out].concat(), 7).0.len(), 1);
+    }
+
+    #[test]
+    fn frames_behind_damage_are_found() {
+        let bodies: Vec<_> = (0..5).map(|n| vec![n; 1 + usize::from(n)]).collect();
+        let mut out = written(&bodies);
+        out[HEAD + 1] ^= 1;
+        // Of these the length is damaged, too.
+        out[HEAD + 2] ^= 1;
+        let found: Vec<_> = found(&out, 7, 100).map(|frame| frame.body.to_vec()).collect();
+        assert_eq!(found, bodies[2..]);
+        assert_eq!(super::found(&out, 7, 101).count(), 0);
     }
 
     proptest! {

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 
 use super::frame::kind;
+use super::home::Home;
 use super::latest::Latest;
 use super::record::{Recorded, Seen};
-use super::recovery::Home;
 use super::segment::{self, LedgerKind, Place};
 use super::state::State;
-use super::survey::{Stopped, Survey};
+use super::survey::Survey;
 use crate::error::Error;
 use crate::item::Position;
 use crate::outcome::{GetOutcome, ProbeOutcome, Selector};
@@ -116,23 +116,19 @@ impl History {
     pub fn summary(&self) -> Result<Summary, Error> {
         let mut state = State::default();
         let mut walk = self.survey.walk(0, self.until);
-        while let Some((_, frame)) = walk.next().map_err(|stopped| self.told(stopped))? {
+        while let Some((_, frame)) = walk.next().map_err(|stopped| self.survey.told(stopped))? {
             match Seen::parse(frame.body) {
                 Some(seen) if frame.kind == kind::RECORD => state.record(&seen),
                 _ => state.frame(frame.kind, frame.body),
             }
         }
+        if let Some(torn) = walk.lost()? {
+            return Err(self.survey.damage(torn));
+        }
         let report = Report::default();
         report.restore(&state.totals, state.elapsed_total());
         report.took(state.elapsed_total());
         Ok(report.summary())
-    }
-
-    fn told(&self, stopped: Stopped) -> Error {
-        match stopped {
-            Stopped::Failed(error) => error,
-            Stopped::Torn(torn) => self.survey.damage(torn),
-        }
     }
 
     /// Whether the outcome was, or could have been, told: a file that still has its temporary name
@@ -150,14 +146,19 @@ impl History {
         name.split('/').fold(self.root.clone(), |path, part| path.join(part))
     }
 
-    fn read(&self, seen: &Seen<'_>) -> Option<AnyOutcome> {
-        match self.kind() {
+    fn read(&self, seen: &Seen<'_>) -> Result<AnyOutcome, Error> {
+        let read = match self.kind() {
             LedgerKind::Get => GetOutcome::read(seen.body).map(|mut outcome| {
                 outcome.path = seen.name.map(|name| self.path(name));
                 AnyOutcome::Get(outcome)
             }),
             LedgerKind::Probe => ProbeOutcome::read(seen.body).map(AnyOutcome::Probe),
-        }
+        };
+        read.ok_or_else(|| {
+            let line = seen.position.line_number();
+            let reason = format!("the record of line {line} is of a newer hoist; use that one");
+            Error::Ledger { path: self.survey.folder.clone(), reason }
+        })
     }
 }
 
@@ -168,7 +169,7 @@ const LOOKS: u32 = 100;
 fn end(survey: &Survey) -> Result<Place, Error> {
     let number = survey.last().number;
     let path = segment::path(&survey.folder, number);
-    let at = survey.fs.len(&path).map_err(|source| Error::Output { path, source })?;
+    let at = survey.fs.len(&path).map_err(|source| Error::Config { path, source })?;
     Ok(Place { segment: number, at })
 }
 
@@ -177,7 +178,7 @@ fn staged(fs: &dyn Fs, parts: &Path) -> Result<HashSet<Position>, Error> {
     match fs.list(parts) {
         Ok(names) => Ok(names.into_iter().filter_map(position).collect()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(HashSet::new()),
-        Err(source) => Err(Error::Output { path: parts.to_owned(), source }),
+        Err(source) => Err(Error::Config { path: parts.to_owned(), source }),
     }
 }
 
@@ -195,19 +196,25 @@ impl Iterator for Records<'_> {
         while !self.ended {
             let (_, seen) = match self.latest.next() {
                 Ok(Some(found)) => found,
-                Ok(None) => break,
+                Ok(None) => {
+                    self.ended = true;
+                    return match self.latest.lost() {
+                        Ok(None) => None,
+                        Ok(Some(torn)) => Some(Err(self.history.survey.damage(torn))),
+                        Err(error) => Some(Err(error)),
+                    };
+                }
                 Err(error) => {
                     self.ended = true;
                     return Some(Err(error));
                 }
             };
-            if self.history.is_told(&seen)
-                && let Some(outcome) = self.history.read(&seen)
-            {
-                return Some(Ok(outcome));
+            if self.history.is_told(&seen) {
+                let outcome = self.history.read(&seen);
+                self.ended = outcome.is_err();
+                return Some(outcome);
             }
         }
-        self.ended = true;
         None
     }
 }

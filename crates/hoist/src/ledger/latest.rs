@@ -3,7 +3,7 @@ use roaring::RoaringTreemap;
 use super::frame::kind;
 use super::record::Seen;
 use super::segment::Place;
-use super::survey::{Stopped, Survey, Walk};
+use super::survey::{Survey, Torn, Walk};
 use crate::error::Error;
 
 /// The latest record of each position, as they stand in the ledger. Memory follows the records that
@@ -25,7 +25,7 @@ impl<'a> Latest<'a> {
             }
             let behind = Place { segment: header.number + 1, at: 0 };
             let mut walk = survey.walk(index, until.min(behind));
-            while let Some((_, frame)) = walk.next().map_err(|stopped| told(survey, stopped))? {
+            while let Some((_, frame)) = walk.next().map_err(|stopped| survey.told(stopped))? {
                 if frame.kind == kind::RECORD {
                     let seen = Seen::parse(frame.body).ok_or_else(|| strange(survey, index))?;
                     if seen.supersedes {
@@ -37,12 +37,17 @@ impl<'a> Latest<'a> {
         Ok(Self { walk: survey.walk(0, until), survey, superseded })
     }
 
+    /// After the last one: what was made durable is missing, if so.
+    pub(crate) fn lost(&self) -> Result<Option<Torn>, Error> {
+        self.walk.lost()
+    }
+
     /// The next one, and where it stands.
     pub(crate) fn next(&mut self) -> Result<Option<(Place, Seen<'_>)>, Error> {
         let Self { walk, survey, superseded } = self;
         loop {
             let (place, position) = {
-                let Some((place, frame)) = walk.next().map_err(|stopped| told(survey, stopped))?
+                let Some((place, frame)) = walk.next().map_err(|stopped| survey.told(stopped))?
                 else {
                     return Ok(None);
                 };
@@ -58,13 +63,6 @@ impl<'a> Latest<'a> {
                 return Ok(walk.current().and_then(Seen::parse).map(|seen| (place, seen)));
             }
         }
-    }
-}
-
-fn told(survey: &Survey, stopped: Stopped) -> Error {
-    match stopped {
-        Stopped::Failed(error) => error,
-        Stopped::Torn(torn) => survey.damage(torn),
     }
 }
 

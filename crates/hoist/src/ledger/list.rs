@@ -9,6 +9,7 @@ use flate2::Compression;
 use flate2::bufread::GzDecoder;
 use flate2::write::GzEncoder;
 
+use super::fields::BEYOND;
 use crate::sys::Fs;
 
 /// A block of the list, as it was read.
@@ -27,12 +28,12 @@ pub(crate) struct BlockNote {
     pub(crate) too_long: bool,
 }
 
-const ENTRY: usize = 28;
+pub(super) const ENTRY: usize = 28;
 const OPEN: u32 = 1;
 const TOO_LONG: u32 = 2;
 
 impl BlockNote {
-    fn encode(self) -> [u8; ENTRY] {
+    pub(super) fn encode(self) -> [u8; ENTRY] {
         let flags = if self.open { OPEN } else { 0 } | if self.too_long { TOO_LONG } else { 0 };
         let mut entry = [0; ENTRY];
         entry[..4].copy_from_slice(&self.lines.to_le_bytes());
@@ -45,20 +46,22 @@ impl BlockNote {
         entry
     }
 
-    fn decode(entry: &[u8; ENTRY]) -> Option<Self> {
+    pub(super) fn decode(entry: &[u8; ENTRY]) -> Option<Self> {
         let word = |at: usize| u32::from_le_bytes([0, 1, 2, 3].map(|n| entry[at + n]));
         // An entry of zeros, as a power cut can leave, has a false checksum too.
         if crc32c::crc32c(&entry[..24]) != word(24) {
             return None;
         }
-        Some(Self {
+        let note = Self {
             lines: word(0),
             bytes: u64::from(word(8)) | u64::from(word(12)) << 32,
             crc: word(16),
             kept: word(20),
             open: word(4) & OPEN != 0,
             too_long: word(4) & TOO_LONG != 0,
-        })
+        };
+        // What is read into memory, and what is summed up, is bounded.
+        (u64::from(note.kept) <= MAX_BLOCK && note.bytes < BEYOND).then_some(note)
     }
 }
 

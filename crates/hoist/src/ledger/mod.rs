@@ -11,16 +11,25 @@
 //! ```
 //!
 //! `recorder` is the thread that writes; `committer` says what is written and synced when;
-//! `recovery` puts right what a dead run left; `latest` reads outcomes back. Nothing here knows of
-//! HTTP or DNS.
+//! `recovery` puts right what a dead run left, which `found` has looked for; `again` and `fresh` open
+//! what was answered; `latest` and `history` read outcomes back. Nothing here knows of HTTP or DNS.
 
+mod again;
 mod answered;
+#[cfg(feature = "bench")]
+#[doc(hidden)]
+pub mod bench;
 mod committer;
 #[cfg(test)]
 mod crash_tests;
 mod fields;
+mod found;
 mod frame;
+mod fresh;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod history;
+mod home;
 mod latest;
 mod list;
 mod pace;
@@ -34,9 +43,10 @@ mod survey;
 pub(crate) use answered::Answered;
 pub(crate) use committer::{Committed, Entry, RenderLine};
 pub use history::{AnyOutcome, History, Records};
+pub(crate) use home::Home;
 pub(crate) use list::{BlockNote, ListFiles, pack};
 pub(crate) use record::Recorded;
 pub(crate) use recorder::Recorder;
-pub(crate) use recovery::{Home, Opened, Wish, open};
+pub(crate) use recovery::{Opened, Wish, open};
 pub use segment::LedgerKind;
 pub(crate) use segment::SEGMENT;

@@ -118,6 +118,12 @@ fn milliseconds(time: SystemTime) -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// Begun ones count.
+fn seconds(time: SystemTime) -> u64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    since.as_secs().saturating_add(u64::from(since.subsec_nanos() > 0))
+}
+
 fn class_number(class: Class) -> u64 {
     match class {
         Class::Ok => 0,
@@ -171,7 +177,7 @@ impl<'a> Seen<'a> {
         };
         for (tag, value) in Parser(body) {
             match tag {
-                tag::POSITION => position = value.number(),
+                tag::POSITION => position = value.position(),
                 tag::CLASS => class = value.number(),
                 tag::KIND => seen.kind = Some(value.text()?.parse().ok()?),
                 tag::STATUS => seen.status = value.small(),
@@ -180,14 +186,14 @@ impl<'a> Seen<'a> {
                 tag::ATTEMPTS => seen.attempts = value.small()?,
                 tag::SUPERSEDES => seen.supersedes = true,
                 tag::RETRY_AT => seen.retry_at = value.number(),
-                tag::NAME => seen.name = Some(value.text()?),
+                tag::NAME => seen.name = Some(value.text().filter(|name| stays_below(name))?),
                 tag::CRC => seen.crc = value.small(),
                 tag::REPLACES => seen.replaces = true,
                 tag::LINE_END => seen.line_end = value.number(),
                 _ => {}
             }
         }
-        seen.position = Position(position?);
+        seen.position = position?;
         seen.class = match class? {
             0 => Class::Ok,
             1 => Class::NotFound,
@@ -234,6 +240,11 @@ impl<'a> Seen<'a> {
     }
 }
 
+/// A file's name leads to no other folder than that of its sink.
+fn stays_below(name: &str) -> bool {
+    name.split('/').all(|part| !matches!(part, "" | "." | ".."))
+}
+
 fn failure(kind: Option<&str>, reason: Option<&str>) -> Option<Failure> {
     Some(Failure { kind: kind?.parse().ok()?, reason: reason.unwrap_or_default().to_owned() })
 }
@@ -257,7 +268,7 @@ impl Recorded for GetOutcome {
             fields.number(tag::UNFRAMED, 1);
         }
         if let Some(at) = self.retry_at {
-            fields.number(tag::RETRY_AT, milliseconds(at).div_ceil(1000));
+            fields.number(tag::RETRY_AT, seconds(at));
         }
     }
 

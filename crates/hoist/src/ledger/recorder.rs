@@ -57,7 +57,7 @@ impl<O: Recorded> Recorder<O> {
     pub(crate) fn start(committer: Committer<O>) -> Result<Self, Error> {
         let (tasks, received) = sync_channel(QUEUE);
         // A group is told in one message; only one is committed at a time.
-        let (tell, committed) = mpsc::channel(2);
+        let (tell, told) = mpsc::channel(2);
         let fs = committer.fs();
         let syncs = SyncThread::start(fs, tasks.clone())?;
         let began = Instant::now();
@@ -69,7 +69,7 @@ impl<O: Recorded> Recorder<O> {
         Ok(Self {
             tasks,
             pending: VecDeque::new(),
-            committed,
+            committed: told,
             thread: Some(thread),
             held: 0,
             weight: 0,
@@ -252,7 +252,7 @@ impl<O: Recorded> Writing<O> {
             if !self.committer.is_closing() && self.pace.must_close(now) {
                 let step = self.committer.close(self.began.elapsed())?;
                 self.pace.closed();
-                self.go_on(step)?;
+                self.go_on(step);
             }
         }
     }
@@ -273,14 +273,14 @@ impl<O: Recorded> Writing<O> {
             Task::Synced(done) => {
                 done?;
                 let step = self.committer.synced(self.began.elapsed())?;
-                self.go_on(step)?;
+                self.go_on(step);
             }
             Task::End => {}
         }
         Ok(())
     }
 
-    fn go_on(&mut self, step: Step<O>) -> Result<(), Error> {
+    fn go_on(&mut self, step: Step<O>) {
         match step {
             Step::Nothing => {}
             Step::Sync(sync) => self.syncs.ask(sync),
@@ -289,7 +289,6 @@ impl<O: Recorded> Writing<O> {
                 let _ = self.tell.blocking_send(Ok(done));
             }
         }
-        Ok(())
     }
 
     /// Commits what is left, syncing on the spot.

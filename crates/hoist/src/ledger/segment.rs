@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::fields::{Fields, Parser};
+use super::fields::{BEYOND, Fields, Parser};
 use super::frame::{self, Frames, kind};
 use crate::error::Error;
 use crate::item::Position;
@@ -22,7 +22,7 @@ const MAGIC: &[u8; 8] = b"hoistlog";
 const VERSION: u32 = 1;
 
 /// Magic and version.
-const PREFIX: usize = 12;
+pub(super) const PREFIX: usize = 12;
 
 /// A header is shorter: a file that is not longer and has none was being made.
 const SHORT: u64 = 512;
@@ -115,7 +115,7 @@ impl Header {
         salt(self.id, self.number)
     }
 
-    fn encode(&self) -> Vec<u8> {
+    pub(super) fn encode(&self) -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();
         bytes.extend_from_slice(&VERSION.to_le_bytes());
         frame::append(&mut bytes, 0, PREFIX as u64, kind::HEADER, |fields| {
@@ -134,7 +134,7 @@ impl Header {
         bytes
     }
 
-    fn decode(body: &[u8]) -> Option<Self> {
+    pub(super) fn decode(body: &[u8]) -> Option<Self> {
         let mut numbers = [None; 10];
         for (tag, value) in Parser(body) {
             if let Some(slot) = numbers.get_mut(tag as usize) {
@@ -143,7 +143,7 @@ impl Header {
         }
         let number = |tag: u32| numbers[tag as usize];
         let positions = number(tag::BEFORE_LOW).zip(number(tag::BEFORE_HIGH));
-        Some(Self {
+        let header = Self {
             id: number(tag::ID)?,
             number: number(tag::NUMBER)?,
             first: number(tag::FIRST)?,
@@ -154,7 +154,19 @@ impl Header {
                 superseding: number(tag::BEFORE_SUPERSEDING)?,
                 positions: positions.map(|(low, high)| (Position(low), Position(high))),
             },
-        })
+        };
+        header.is_sound().then_some(header)
+    }
+
+    /// Whether a ledger can have it, so that what is reckoned with it stays within bounds.
+    fn is_sound(&self) -> bool {
+        let Extent { bytes, records, positions, superseding } = self.before;
+        self.first <= self.number
+            && self.number < BEYOND
+            && bytes < BEYOND
+            && records <= bytes / frame::HEAD as u64
+            && superseding <= records
+            && positions.is_none_or(|(low, high)| low <= high && high.0 < BEYOND)
     }
 }
 

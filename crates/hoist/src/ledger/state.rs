@@ -5,7 +5,7 @@ use std::time::Duration;
 use roaring::RoaringTreemap;
 
 use super::answered::Answered;
-use super::fields::{self, Fields, Parser};
+use super::fields::{self, BEYOND, Fields, Parser};
 use super::frame::{self, Frames, kind};
 use super::record::Seen;
 use crate::input::ListIdentity;
@@ -158,6 +158,13 @@ fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// A block of the list is 128 KiB at most, so it has no more lines, and runs of skipped lines end
+/// with it. A longer run is damage: it is ignored, and the lines are looked at again.
+const BLOCK_LINES: u64 = 128 << 10;
+
+/// Counters are not believed beyond: what a run adds must not overflow them.
+const MOST: u64 = 1 << 60;
+
 /// Runs of positions, in order, each the distance from the one before and its length.
 pub(crate) fn write_runs(fields: &mut Fields<'_>, runs: &[(Position, u64)]) {
     let mut packed = Vec::new();
@@ -177,7 +184,7 @@ fn runs(body: &[u8]) -> impl Iterator<Item = (Position, u64)> {
     std::iter::from_fn(move || {
         let first = last.checked_add(fields::take(&mut packed)?)?;
         let count = fields::take(&mut packed)?;
-        last = first.checked_add(count)?;
+        last = first.checked_add(count).filter(|end| *end <= BEYOND)?;
         Some((Position(first), count))
     })
 }
@@ -198,21 +205,28 @@ impl State {
         match frame_kind {
             kind::MARK => self.elapsed = Mark::read(body).elapsed,
             kind::SESSION => {
-                self.elapsed_before += std::mem::take(&mut self.elapsed);
+                self.elapsed_before = self.elapsed_total();
+                self.elapsed = Duration::ZERO;
                 self.session = Session::read(body);
             }
             kind::LIST => self.session.list = Session::read(body).list,
             kind::SKIPPED => {
-                for (first, count) in runs(body) {
+                for (first, count) in runs(body).filter(|(_, count)| *count <= BLOCK_LINES) {
                     self.answered.insert_range(first, count);
                 }
             }
-            kind::REOPENED => self.opening.extend(runs(body)),
+            kind::REOPENED => {
+                let before = self.opening.len();
+                self.opening.extend(runs(body));
+                // None: what a dead run was about to open, and had no totals for, is void.
+                if self.opening.len() == before {
+                    self.opening.clear();
+                }
+            }
             kind::TOTALS => {
                 self.read_totals(body);
                 for (first, count) in self.opening.drain(..) {
-                    self.answered.remove_range(first, count);
-                    self.reopened.insert_range(first.0..first.0 + count);
+                    self.answered.reopen_range(first, count, &mut self.reopened);
                 }
             }
             _ => {}
@@ -255,7 +269,7 @@ impl State {
     fn read_totals(&mut self, body: &[u8]) {
         let mut totals = Totals::default();
         for (tag, value) in Parser(body) {
-            let number = value.number().unwrap_or_default();
+            let number = value.number().unwrap_or_default().min(MOST);
             let mut what = value.bytes().unwrap_or_default();
             match tag {
                 tag::OK => totals.ok = number,
@@ -269,6 +283,7 @@ impl State {
                 tag::ELAPSED => self.elapsed = Duration::from_millis(number),
                 tag::KIND | tag::STATUS | tag::ORIGIN => {
                     let Some(n) = fields::take(&mut what) else { continue };
+                    let n = n.min(MOST);
                     let text = std::str::from_utf8(what);
                     let failures = &mut totals.failures;
                     if tag == tag::STATUS {
@@ -291,7 +306,7 @@ impl State {
 
     /// Of all runs together.
     pub(crate) fn elapsed_total(&self) -> Duration {
-        self.elapsed_before + self.elapsed
+        self.elapsed_before.saturating_add(self.elapsed)
     }
 }
 
@@ -393,6 +408,34 @@ mod tests {
             assert_eq!(read_snapshot(&Disk, &path, 7), None, "{cut} of {length}");
         }
         assert_eq!(read_snapshot(&Disk, &dir.path().join("none"), 7), None);
+    }
+
+    fn with_runs(state: &mut State, kind: u8, runs: &[(Position, u64)]) {
+        let mut body = Vec::new();
+        write_runs(&mut Fields(&mut body), runs);
+        state.frame(kind, &body);
+    }
+
+    #[test]
+    fn only_what_is_answered_is_reopened_however_long_the_run() {
+        let mut state = State::default();
+        with_runs(&mut state, kind::SKIPPED, &[(Position(0), 3), (Position(7), BLOCK_LINES + 1)]);
+        state.answered.insert(Position(BEYOND - 2));
+        with_runs(&mut state, kind::REOPENED, &[(Position(1), BEYOND - 1)]);
+        state.frame(kind::TOTALS, &[]);
+        assert_eq!(state.reopened.iter().collect::<Vec<_>>(), [1, 2, BEYOND - 2]);
+        assert!(state.answered.contains(Position(0)) && !state.answered.contains(Position(2)));
+    }
+
+    #[test]
+    fn what_was_about_to_be_opened_can_be_made_void() {
+        let mut state = State::default();
+        with_runs(&mut state, kind::SKIPPED, &[(Position(0), 3)]);
+        with_runs(&mut state, kind::REOPENED, &[(Position(1), 1)]);
+        with_runs(&mut state, kind::REOPENED, &[]);
+        with_runs(&mut state, kind::REOPENED, &[(Position(2), 1)]);
+        state.frame(kind::TOTALS, &[]);
+        assert_eq!(state.reopened.iter().collect::<Vec<_>>(), [2]);
     }
 
     #[test]

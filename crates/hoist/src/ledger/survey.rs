@@ -4,8 +4,9 @@ use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::frame::{Frame, Frames, Tail};
+use super::frame::{self, Frame, Frames, Tail, kind};
 use super::segment::{self, BadHeader, Header, Place};
+use super::state::Mark;
 use crate::error::Error;
 use crate::sys::Fs;
 
@@ -23,7 +24,7 @@ pub(crate) struct Survey {
 impl Survey {
     /// Looks at the headers. None where there is no ledger.
     pub(crate) fn take(fs: &Arc<dyn Fs>, folder: &Path) -> Result<Option<Self>, Error> {
-        let failed = |source| Error::Output { path: folder.to_owned(), source };
+        let failed = |source| Error::Config { path: folder.to_owned(), source };
         let mut numbers = match segment::numbered(&**fs, folder, ".log") {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             other => other.map_err(failed)?,
@@ -67,7 +68,7 @@ impl Survey {
     /// Whether a sealed segment has the length that the next one says.
     pub(crate) fn check_length(&self, index: usize) -> Result<(), Error> {
         let path = segment::path(&self.folder, self.headers[index].number);
-        let length = self.fs.len(&path).map_err(|source| Error::Output { path, source })?;
+        let length = self.fs.len(&path).map_err(|source| Error::Config { path, source })?;
         if length == self.headers[index + 1].before.bytes {
             Ok(())
         } else {
@@ -80,13 +81,43 @@ impl Survey {
         Walk { survey: self, index, until, frames: None }
     }
 
+    /// Looks behind bytes that are no frame. The rest of the segment is read into memory: 64 MiB at
+    /// most, and seldom more than a batch.
+    pub(crate) fn behind(&self, torn: Torn) -> Result<Behind, Error> {
+        let header = &self.headers[torn.index];
+        let path = segment::path(&self.folder, header.number);
+        let mut bytes = Vec::new();
+        let read = self.fs.read(&path, torn.at);
+        let read = read.and_then(|mut file| file.read_to_end(&mut bytes));
+        read.map_err(|source| Error::Config { path, source })?;
+        let mut behind = Behind::default();
+        for frame in frame::found(&bytes, header.salt(), torn.at) {
+            behind.frames = true;
+            if frame.kind == kind::MARK {
+                let mark = Mark::read(frame.body);
+                if mark.durable {
+                    behind.durable = behind.durable.max(mark.to);
+                }
+            }
+        }
+        Ok(behind)
+    }
+
+    /// Why a walk could not go on, for people.
+    pub(crate) fn told(&self, stopped: Stopped) -> Error {
+        match stopped {
+            Stopped::Failed(error) => error,
+            Stopped::Torn(torn) => self.damage(torn),
+        }
+    }
+
     pub(crate) fn damage(&self, torn: Torn) -> Error {
         let path = segment::path(&self.folder, self.headers[torn.index].number);
         let covers = match self.headers.get(torn.index + 1) {
             Some(next) => next.before.covers(),
             None => "it is the newest".to_owned(),
         };
-        let reason = format!("damaged at byte {}; {covers}", torn.at);
+        let reason = format!("damaged at byte {}; {covers}; --fresh starts over", torn.at);
         Error::Ledger { path, reason }
     }
 }
@@ -99,7 +130,7 @@ fn header(fs: &dyn Fs, folder: &Path, number: u64) -> Result<Header, BadHeader> 
 fn unreadable(folder: &Path, number: u64, bad: BadHeader) -> Error {
     let path = segment::path(folder, number);
     let reason = match bad {
-        BadHeader::Io(source) => return Error::Output { path, source },
+        BadHeader::Io(source) => return Error::Config { path, source },
         BadHeader::Unborn | BadHeader::Damaged => {
             "its beginning is damaged; it is a segment of a ledger".to_owned()
         }
@@ -123,6 +154,15 @@ pub(crate) struct Torn {
     pub(crate) at: u64,
 }
 
+/// What is behind bytes that are no frame, in the same segment.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Behind {
+    /// There are frames.
+    pub(crate) frames: bool,
+    /// What is before was made durable, as marks among them say.
+    pub(crate) durable: Place,
+}
+
 /// Why a walk could not go on.
 #[derive(Debug)]
 pub(crate) enum Stopped {
@@ -144,10 +184,10 @@ impl Walk<'_> {
     pub(crate) fn next(&mut self) -> Result<Option<(Place, Frame<'_>)>, Stopped> {
         loop {
             let Some(header) = self.survey.headers.get(self.index) else { return Ok(None) };
-            let path = segment::path(&self.survey.folder, header.number);
-            let failed = |source| Stopped::Failed(Error::Output { path: path.clone(), source });
+            let path = || segment::path(&self.survey.folder, header.number);
+            let failed = |source| Stopped::Failed(Error::Config { path: path(), source });
             if self.frames.is_none() {
-                let opened = segment::open(&*self.survey.fs, &path);
+                let opened = segment::open(&*self.survey.fs, &path());
                 let opened =
                     opened.map_err(|bad| unreadable(&self.survey.folder, header.number, bad));
                 self.frames = Some(opened.map_err(Stopped::Failed)?.1);
@@ -195,6 +235,15 @@ impl Walk<'_> {
             segment: self.survey.headers[self.index.min(last)].number,
             at: self.frames.as_ref().map_or(0, Frames::end),
         }
+    }
+
+    /// What was made durable is missing at the end, if so.
+    pub(crate) fn lost(&self) -> Result<Option<Torn>, Error> {
+        if self.tail() != Tail::Torn {
+            return Ok(None);
+        }
+        let torn = Torn { index: self.index, at: self.end().at };
+        Ok((self.survey.behind(torn)?.durable > self.end()).then_some(torn))
     }
 
     /// What is behind it.

@@ -140,7 +140,9 @@ impl Serialize for GetOutcome {
         map.serialize_entry("attempts", &self.attempts)?;
         map.serialize_entry("ms", &super::milliseconds(self.elapsed))?;
         if let Some(at) = self.retry_at {
-            let seconds = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+            // Not before: what is left of a second counts as one, as in the ledger.
+            let since = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            let seconds = since.as_secs() + u64::from(since.subsec_millis() > 0);
             map.serialize_entry("retry_at", &seconds)?;
         }
         if let Some(crc) = self.crc32c {

@@ -103,9 +103,9 @@ pub const GROUP_FIRST: Duration = Duration::from_millis(20);
 /// The longest time that outcomes wait to be committed together: what a power cut can take.
 pub const GROUP_LONGEST: Duration = Duration::from_secs(1);
 
-/// A group is committed when it has this many outcomes: an eighth of what may be admitted, so that
-/// reading never waits for a sync.
-pub const GROUP_ITEMS: usize = ADMITTED_ITEMS.get() / 8;
+/// A group is committed when it has this many outcomes: a sixteenth of what may be admitted, so that
+/// reading never waits for a sync; each takes about a kilobyte of memory meanwhile.
+pub const GROUP_ITEMS: usize = ADMITTED_ITEMS.get() / 16;
 
 /// A group is committed when its files have this many bytes: a disk writes them in about a second.
 pub const GROUP_BYTES: u64 = 64 << 20;

@@ -134,7 +134,7 @@ pub struct Summary {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Earlier {
-    /// Bytes of the bodies that came whole.
+    /// Bytes of the bodies that the outcomes tell of.
     pub received: u64,
     /// Tries after an item's first.
     pub retries: u64,

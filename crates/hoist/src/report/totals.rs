@@ -46,7 +46,8 @@ impl Totals {
             Class::Failed => &mut self.failed,
             Class::Deferred => &mut self.deferred,
         } += 1;
-        self.received += entry.bytes;
+        // What a ledger says can be anything.
+        self.received = self.received.saturating_add(entry.bytes);
         self.retries += u64::from(entry.attempts.saturating_sub(1));
         self.failures.count(entry);
     }

@@ -99,14 +99,14 @@ impl<'a, J: Job> Drive<'a, J> {
         let mut alarm = pin!(Alarm::default());
         loop {
             if let Err(error) = self.take_events() {
-                return Stop::Failed(error);
+                return self.fail(error);
             }
             let now = Instant::now();
             self.take_lines();
             self.wake(now);
             self.start(now);
             if let Err(error) = self.commit() {
-                return Stop::Failed(error);
+                return self.fail(error);
             }
             if !self.send() {
                 return Stop::Cancelled;
@@ -129,7 +129,7 @@ impl<'a, J: Job> Drive<'a, J> {
                 () = &mut cancelled => return Stop::Cancelled,
                 event = poll_fn(|cx| self.job.poll_event(cx)) => {
                     if let Err(error) = self.handle(event) {
-                        return Stop::Failed(error);
+                        return self.fail(error);
                     }
                 }
                 open = self.outbox.room(), if self.outbox.is_stuck() => {
@@ -142,11 +142,11 @@ impl<'a, J: Job> Drive<'a, J> {
                     None => Poll::Pending,
                 }) => match committed {
                     Ok(committed) => self.take_committed(committed),
-                    Err(error) => return Stop::Failed(error),
+                    Err(error) => return self.fail(error),
                 },
                 delivery = self.reader.next(), if wants_lines => match delivery {
                     Some(Ok(delivery)) => self.take_delivery(delivery),
-                    Some(Err(error)) => return Stop::Failed(error),
+                    Some(Err(error)) => return self.fail(error),
                     None => {
                         self.input_ended = true;
                         if let Some(record) = &mut self.record {
@@ -157,6 +157,12 @@ impl<'a, J: Job> Drive<'a, J> {
                 () = poll_fn(|cx| alarm.as_mut().poll(cx, next_wake)) => {}
             }
         }
+    }
+
+    /// The run can't go on; what is known is told, as far as there is room.
+    fn fail(&mut self, error: Error) -> Stop {
+        self.send();
+        Stop::Failed(error)
     }
 
     fn has_room(&self) -> bool {

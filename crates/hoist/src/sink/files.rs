@@ -78,7 +78,6 @@ pub(crate) fn checksum(mut input: impl Read) -> io::Result<u32> {
 impl Unit for Files {
     fn stage(&mut self, _: Position, left: Left) -> Result<Spot, Error> {
         let Left::File { name, bytes, crc } = left else { return Ok(Spot::default()) };
-        let name = name.to_text();
         let replaces = self.claim(&name)?;
         Ok(Spot { name: Some(name), bytes, crc: Some(crc), replaces, line_end: None })
     }

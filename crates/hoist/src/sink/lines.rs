@@ -85,7 +85,8 @@ impl Unit for Lines {
         };
         if there < line_end {
             let reason = format!(
-                "it has {there} bytes, but its ledger has recorded {line_end}: it was cut or removed"
+                "it has {there} bytes, but its ledger has recorded {line_end}: it was cut or \
+                 removed; put it back, or start over with --fresh"
             );
             return Err(Error::Ledger { path: self.path.clone(), reason });
         }

@@ -16,6 +16,8 @@ pub(crate) struct Ours {
     slots: u64,
 }
 
+type Input = BufReader<Box<dyn Read + Send>>;
+
 /// Bytes of a slot.
 const SLOT: u64 = 8;
 /// A slot that was never used: no name is behind it.
@@ -44,30 +46,30 @@ impl Ours {
 
     /// The hashes of all names.
     pub(crate) fn hashes(&self) -> impl Iterator<Item = Result<u64, Error>> {
-        let slots = self.fs.read(&self.path, 0).map(BufReader::new);
-        let mut slots = slots.map_err(self.failed());
+        let mut input = None;
         std::iter::from_fn(move || {
             loop {
-                let input = match &mut slots {
-                    Ok(input) => input,
-                    Err(_) => {
-                        let ended: Result<_, Error> =
-                            Ok(BufReader::new(Box::new(io::empty()) as Box<dyn Read + Send>));
-                        return std::mem::replace(&mut slots, ended).err().map(Err);
-                    }
-                };
-                let mut slot = [0; 8];
-                match input.read_exact(&mut slot) {
-                    Ok(()) => {}
-                    Err(error) if error.kind() == ErrorKind::UnexpectedEof => return None,
+                match self.next_slot(&mut input) {
+                    Ok(None) => return None,
+                    Ok(Some(slot)) if slot <= GONE => {}
+                    Ok(Some(hash)) => return Some(Ok(hash)),
                     Err(error) => return Some(Err(self.failed()(error))),
-                }
-                let hash = u64::from_le_bytes(slot);
-                if hash > GONE {
-                    return Some(Ok(hash));
                 }
             }
         })
+    }
+
+    fn next_slot(&self, input: &mut Option<Input>) -> io::Result<Option<u64>> {
+        let input = match input {
+            Some(input) => input,
+            none => none.insert(BufReader::new(self.fs.read(&self.path, 0)?)),
+        };
+        let mut slot = [0; 8];
+        match input.read_exact(&mut slot) {
+            Ok(()) => Ok(Some(u64::from_le_bytes(slot))),
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Makes the table of at most `count` names, by their hashes.

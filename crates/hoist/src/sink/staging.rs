@@ -44,7 +44,7 @@ impl Sink for Staging {
 
     fn finish(&mut self, part: Part) -> Result<Finished, Error> {
         let Part { wanted, bytes, crc, .. } = part;
-        Ok(Finished::Left(Left::File { name: wanted.name, bytes, crc }))
+        Ok(Finished::Left(Left::File { name: wanted.name.to_text(), bytes, crc }))
     }
 
     fn discard(&mut self, part: Part) -> Result<(), Error> {

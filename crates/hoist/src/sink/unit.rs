@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
-use crate::item::{FileName, Position};
+use crate::item::Position;
 
 /// What an item leaves in its sink, waiting for the item's record.
 #[derive(Debug, Default)]
@@ -11,8 +11,8 @@ pub(crate) enum Left {
     Nothing,
     /// A temporary file, named after the position.
     File {
-        /// The name that it is to have.
-        name: FileName,
+        /// The name that it is to have, below the root, with slashes.
+        name: String,
         /// Its length.
         bytes: u64,
         /// CRC32C of all of it.

@@ -6,10 +6,16 @@ mod fs;
 mod getaddrinfo;
 #[cfg(test)]
 mod memory;
+// No fault and no power cut befalls what is fuzzed.
+#[cfg(all(fuzzing, not(test)))]
+#[expect(dead_code)]
+mod memory;
 
 pub(crate) use boot::boot_id;
 pub(crate) use descriptors::raise_limit;
 pub(crate) use fs::{Disk, Fs, lock_dir, make_dirs, out_of_descriptors};
 pub(crate) use getaddrinfo::{Absent, getaddrinfo};
+#[cfg(all(fuzzing, not(test)))]
+pub(crate) use memory::Memory;
 #[cfg(test)]
 pub(crate) use memory::{Fault, Memory};

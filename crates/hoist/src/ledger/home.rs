@@ -1,0 +1,39 @@
+use std::path::{Path, PathBuf};
+
+use crate::error::Error;
+use crate::sink::PRIVATE;
+use crate::sys::{Fs, make_dirs};
+
+/// Where a ledger and its temporary files are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Home {
+    pub(crate) ledger: PathBuf,
+    /// Bodies that are whole, or on the way to it, each under its position.
+    pub(crate) parts: PathBuf,
+}
+
+impl Home {
+    /// Of a folder of files.
+    pub(crate) fn of_folder(root: &Path) -> Self {
+        Self::below(&root.join(PRIVATE))
+    }
+
+    /// Of a file of lines.
+    pub(crate) fn of_file(file: &Path) -> Self {
+        let mut name = file.as_os_str().to_owned();
+        name.push(PRIVATE);
+        Self::below(Path::new(&name))
+    }
+
+    fn below(private: &Path) -> Self {
+        Self { ledger: private.join("ledger"), parts: private.join("parts") }
+    }
+
+    pub(crate) fn make(&self, fs: &dyn Fs) -> Result<(), Error> {
+        for folder in [&self.ledger, &self.parts] {
+            make_dirs(fs, folder)
+                .map_err(|source| Error::Output { path: folder.clone(), source })?;
+        }
+        Ok(())
+    }
+}
