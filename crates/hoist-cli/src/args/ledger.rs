@@ -5,8 +5,9 @@ use hoist::plan::{Durable, LedgerPlan};
 /// How a list is gone on with: the same for all commands that keep a ledger.
 #[derive(Debug, Args)]
 pub(super) struct LedgerArgs {
-    /// Ask those again that ended so: failed, not_found, deferred, or kinds of failures
+    /// Ask again what ended so
     #[arg(long, value_name = "OUTCOME|KIND[,..]", value_delimiter = ',')]
+    #[arg(help = "Ask those again that ended so: failed, not_found, deferred, or failure kinds")]
     pub(super) again: Vec<Selector>,
     /// Start over: forget what earlier runs have answered
     #[arg(long, conflicts_with = "again")]

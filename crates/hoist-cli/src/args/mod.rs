@@ -9,6 +9,7 @@ mod flags;
 mod get;
 mod input;
 mod ledger;
+mod outcomes;
 mod probe;
 mod rehearse;
 mod roots;
@@ -24,6 +25,7 @@ pub(crate) use countries::ALL as COUNTRIES;
 pub(crate) use flags::FlagsJob;
 pub(crate) use get::{GetFormat, GetJob, Saving};
 pub(crate) use input::{Arrived, Extent};
+pub(crate) use outcomes::{OutcomesFormat, OutcomesJob, OutcomesPrint};
 pub(crate) use probe::{ProbeFormat, ProbeJob};
 pub(crate) use rehearse::{RehearseJob, Server, TruthLog};
 pub(crate) use said::Said;
@@ -34,6 +36,7 @@ Examples:
   hoist probe example.com example.org        does each name resolve?
   hoist probe -i names.txt --format jsonl -o answers.jsonl
   hoist get -i urls.txt -o pages -m 64       each URL of a list into the folder pages
+  hoist outcomes pages --only failed         what is on record of a list
   hoist rehearse ERROR --delay 0.1s..1s      a slow server that fails on purpose
 
 Exit codes: 0 every item ok or answered, 1 the run completed but not so, 2 usage,
@@ -54,6 +57,7 @@ enum Subcommands {
     Flags(flags::FlagsArgs),
     Probe(probe::ProbeArgs),
     Get(get::GetArgs),
+    Outcomes(outcomes::OutcomesArgs),
     Rehearse(rehearse::RehearseArgs),
 }
 
@@ -66,6 +70,8 @@ pub(crate) enum Command {
     Probe(ProbeJob),
     /// `hoist get`
     Get(Box<GetJob>),
+    /// `hoist outcomes`
+    Outcomes(OutcomesJob),
     /// `hoist rehearse`
     Rehearse(RehearseJob),
 }
@@ -81,6 +87,7 @@ where
         Subcommands::Flags(args) => args.into_job().map(Command::Flags),
         Subcommands::Probe(args) => args.into_job().map(Command::Probe),
         Subcommands::Get(args) => args.into_job().map(Box::new).map(Command::Get),
+        Subcommands::Outcomes(args) => Ok(Command::Outcomes(args.into_job())),
         Subcommands::Rehearse(args) => args.into_job().map(Command::Rehearse),
     };
     command.map_err(|refused| said::say(refused, &mut Typed::command()))

@@ -44,9 +44,7 @@ impl ProbeArgs {
         let output = output.filter(|path| path.as_os_str() != "-");
         let on_record = output.as_deref().is_some_and(|path| input.is_list && can_be_cut(path));
         if let (false, Some(option)) = (on_record, ledger.needless()) {
-            let message = format!(
-                "{option} is for a list with -o FILE: nothing else is on record"
-            );
+            let message = format!("{option} is for a list with -o FILE: nothing else is on record");
             return Err(Refused::Usage("probe", message));
         }
         let ledger = on_record.then(|| ledger.plan(input.stdin.is_some()));

@@ -5,6 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use hoist::Outcomes;
+use hoist::report::Summary;
 use tokio::time::{sleep, timeout};
 
 use super::Ending;
@@ -48,6 +49,11 @@ impl Driven {
                 Ending::Stopped
             }
         }
+    }
+
+    /// Whether it could not begin: there is nothing to sum up then.
+    pub(super) fn came_to_nothing(&self, summary: &Summary) -> bool {
+        matches!(self, Self::Stopped(_)) && summary.counts.done() == summary.counts.earlier
     }
 
     /// Whether whoever read the output has gone: then there is nothing more to say.

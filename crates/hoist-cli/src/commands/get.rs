@@ -49,7 +49,7 @@ pub(super) fn run(job: GetJob) -> Ending {
     // A body on standard output stands for itself, as long as it is whole.
     let clean = summary.counts.ok == summary.counts.done();
     let speaks_for_itself = saving == Saving::Stdout && clean && !interrupted;
-    if !quiet && !speaks_for_itself {
+    if !quiet && !speaks_for_itself && !driven.came_to_nothing(&summary) {
         Screen::plain().line(get_summary(&summary, saved.as_deref(), interrupted));
         if let (Some(folder), Driven::Completed) = (on_record, &driven) {
             hint(&summary, &folder);

@@ -5,6 +5,7 @@ mod drive;
 mod flags;
 mod get;
 mod interrupts;
+mod outcomes;
 mod probe;
 mod rehearse;
 
@@ -51,6 +52,7 @@ pub(crate) fn run(command: Command) -> Ending {
         Command::Flags(job) => flags::run(&job),
         Command::Probe(job) => probe::run(job),
         Command::Get(job) => get::run(*job),
+        Command::Outcomes(job) => outcomes::run(&job),
         Command::Rehearse(job) => rehearse::run(&job),
     }
 }

@@ -72,7 +72,8 @@ pub(super) fn run(job: ProbeJob) -> Ending {
     }
     let summary = report.summary();
     let interrupted = matches!(driven, Driven::Interrupted);
-    if stderr_is_terminal() || interrupted || summary.counts.failed > 0 {
+    let worth_telling = stderr_is_terminal() || interrupted || summary.counts.failed > 0;
+    if worth_telling && !driven.came_to_nothing(&summary) {
         Screen::plain().line(probe_summary(&summary, &reasons, interrupted));
     }
     driven.conclude(summary.counts.failed == 0)

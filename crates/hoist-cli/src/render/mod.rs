@@ -6,6 +6,7 @@
 
 mod columns;
 mod flags;
+mod on_record;
 mod output;
 mod paint;
 mod progress;
@@ -18,6 +19,7 @@ mod units;
 
 pub(crate) use columns::{columns_heading, columns_line};
 pub(crate) use flags::{FlagsCounts, flags_final, flags_initial, flags_line};
+pub(crate) use on_record::{Rows, item_line, stats};
 pub(crate) use output::Output;
 pub(crate) use screen::{Face, Screen, note};
 pub(crate) use summary::{Reasons, get_summary, probe_summary};

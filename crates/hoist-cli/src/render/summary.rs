@@ -45,19 +45,16 @@ fn get_lines(summary: &Summary, saved: Option<&Path>, interrupted: bool, paint: 
         let _ = write!(lines, ", {}", paint.odd(format_args!("{} deferred", counts.deferred)));
     }
     let _ = writeln!(lines, " of {}{}", units::counted(counts.done(), "URL"), when(summary));
-    let retries = match told_before(summary) {
-        Some(earlier) => {
-            let _ = write!(lines, "{} received", units::bytes(earlier.received));
-            earlier.retries
-        }
-        None => {
-            let asked = counts.done() - counts.earlier;
-            let pace = units::per_second(units::rate(asked, summary.elapsed));
-            let received = units::bytes(counts.received);
-            let bytes = units::byte_rate(counts.received, summary.elapsed);
-            let _ = write!(lines, "{received} received, {bytes}, {pace} URLs/s");
-            counts.retries
-        }
+    let retries = if let Some(earlier) = told_before(summary) {
+        let _ = write!(lines, "{} received", units::bytes(earlier.received));
+        earlier.retries
+    } else {
+        let asked = counts.done() - counts.earlier;
+        let pace = units::per_second(units::rate(asked, summary.elapsed));
+        let received = units::bytes(counts.received);
+        let bytes = units::byte_rate(counts.received, summary.elapsed);
+        let _ = write!(lines, "{received} received, {bytes}, {pace} URLs/s");
+        counts.retries
     };
     if retries > 0 {
         let noun = if retries == 1 { "retry" } else { "retries" };
@@ -102,7 +99,7 @@ fn when(summary: &Summary) -> String {
 }
 
 /// `3 status (503: 2, 418: 1), 1 truncated`, the most frequent first.
-fn kinds(summary: &Summary) -> String {
+pub(super) fn kinds(summary: &Summary) -> String {
     let mut all = summary.kinds.clone();
     all.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
     let one = |(kind, n): &(FailureKind, u64)| {

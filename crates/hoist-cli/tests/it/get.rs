@@ -3,19 +3,15 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
 
 use hoist_rehearsal::tls::{Authority, Certificate};
-use hoist_rehearsal::{HttpRehearsal, Running, body_bytes};
+use hoist_rehearsal::{HttpRehearsal, Running};
 use serde_json::Value;
 
-use crate::harness::{end, files, folder, hoist, run, run_with_stdin, serve};
+use crate::harness::{body, end, files, folder, hoist, objects, run, run_with_stdin, serve};
 
 fn server() -> (Running, String) {
     let server = serve(HttpRehearsal::local());
     let base = format!("http://{}", server.addr());
     (server, base)
-}
-
-fn objects(text: &str) -> Vec<Value> {
-    text.lines().map(|line| serde_json::from_str(line).expect("a JSON object")).collect()
 }
 
 #[test]
@@ -57,8 +53,8 @@ fn json_lines_have_their_fields_in_the_order_of_the_list() {
     assert_eq!(outcomes, ["ok", "ok", "not_found"]);
     let mut fields: Vec<_> = all[1].as_object().unwrap().keys().map(String::as_str).collect();
     fields.sort_unstable();
-    let expected = "attempts bytes content_type final_url index kind ms outcome path reason \
-                    status url";
+    let expected = "attempts bytes content_type crc32c final_url index kind ms outcome path \
+                    reason status url";
     assert_eq!(fields.join(" "), expected);
     assert_eq!(all[1]["final_url"], format!("{base}/redirect/0"));
     assert_eq!(all[1]["kind"], Value::Null);
@@ -73,9 +69,7 @@ fn one_body_goes_to_standard_output() {
     let (dir, (_server, base)) = (folder(), server());
     let url = format!("{base}/bytes/100000");
     let output = hoist(dir.path(), &["get", "-o", "-", &url]).output().unwrap();
-    let mut body = vec![0; 100_000];
-    body_bytes(0, &mut body);
-    assert!(output.stdout == body);
+    assert!(output.stdout == body(100_000));
     assert_eq!((output.stderr.as_slice(), output.status.code()), (&b""[..], Some(0)));
     let missing = run(dir.path(), &["get", "-o", "-", &format!("{base}/status/404")]);
     assert_eq!((missing.code, missing.out.as_str()), (Some(1), ""));

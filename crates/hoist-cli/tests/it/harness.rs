@@ -1,14 +1,18 @@
 //! Starting the command and the servers it talks to.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::{JoinHandle, spawn};
 use std::time::{Duration, Instant};
 
-use hoist_rehearsal::{HttpRehearsal, Running, Truth};
+use hoist::History;
+use hoist_rehearsal::{HttpRehearsal, Running, Truth, body_bytes};
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 use tempfile::TempDir;
 
 /// Both loopback addresses, on a free port.
@@ -87,10 +91,47 @@ pub(crate) fn end(mut child: Child) -> Said {
     Said { out, err, code: status.code() }
 }
 
+/// A line of output, and when it was read.
+pub(crate) type Told = Vec<(Instant, String)>;
+
+/// Reads the lines on standard output as they come. A line that was cut short was not told.
+pub(crate) fn listen(child: &mut Child) -> JoinHandle<Told> {
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    spawn(move || {
+        let mut told = Vec::new();
+        loop {
+            let mut line = String::new();
+            out.read_line(&mut line).unwrap();
+            if !line.ends_with('\n') {
+                return told;
+            }
+            told.push((Instant::now(), line));
+        }
+    })
+}
+
 /// Sends SIGINT, as Ctrl-C does.
 pub(crate) fn interrupt(child: &Child) {
+    signal(child, Signal::INT);
+}
+
+/// Sends SIGTERM, as the system does when it goes down.
+pub(crate) fn terminate(child: &Child) {
+    signal(child, Signal::TERM);
+}
+
+fn signal(child: &Child, signal: Signal) {
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).unwrap();
-    kill_process(pid, Signal::INT).unwrap();
+    kill_process(pid, signal).unwrap();
+}
+
+/// Waits until something is so, but not for ever.
+pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let until = Instant::now() + Duration::from_mins(1);
+    while !is_so() {
+        assert!(Instant::now() < until, "waited in vain until {what}");
+        std::thread::park_timeout(Duration::from_millis(2));
+    }
 }
 
 /// Waits for the end, but not for ever.
@@ -114,7 +155,9 @@ pub(crate) fn files(root: &Path) -> Vec<String> {
         for entry in fs::read_dir(at).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
-                walk(root, &path, all);
+                if path.file_name().is_none_or(|name| name != ".hoist") {
+                    walk(root, &path, all);
+                }
             } else {
                 let path = path.strip_prefix(root).unwrap();
                 all.push(path.to_str().unwrap().to_owned());
@@ -125,6 +168,154 @@ pub(crate) fn files(root: &Path) -> Vec<String> {
     walk(root, root, &mut all);
     all.sort();
     all
+}
+
+/// So many bytes of a body, as the rehearsal sends them.
+pub(crate) fn body(length: usize) -> Vec<u8> {
+    let mut body = vec![0; length];
+    body_bytes(0, &mut body);
+    body
+}
+
+/// The JSON objects of a text, one a line.
+pub(crate) fn objects(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).expect("a JSON object")).collect()
+}
+
+/// What is on record for an output, each item once; by position.
+pub(crate) fn on_record(output: &Path) -> BTreeMap<u64, Value> {
+    let mut all = BTreeMap::new();
+    for outcome in History::open(output).unwrap().outcomes().unwrap() {
+        let outcome = serde_json::to_value(outcome.unwrap()).unwrap();
+        let position = outcome["index"].as_u64().unwrap();
+        assert!(all.insert(position, outcome).is_none(), "{position} is on record twice");
+    }
+    all
+}
+
+/// How often each path was asked for.
+pub(crate) fn asked(server: &Running) -> BTreeMap<String, usize> {
+    assert!(server.settle(Duration::from_mins(1)));
+    let mut asked = BTreeMap::new();
+    for record in server.truth().http() {
+        *asked.entry(record.path).or_default() += 1;
+    }
+    asked
+}
+
+/// A folder with a list, and the server that it is about.
+pub(crate) struct Here {
+    pub(crate) dir: TempDir,
+    pub(crate) server: Running,
+    pub(crate) base: String,
+}
+
+/// Without retries: what fails fails at once.
+pub(crate) const GET: [&str; 5] = ["get", "-o", "out", "--retries", "0"];
+
+impl Here {
+    pub(crate) fn new() -> Self {
+        let server = serve(HttpRehearsal::local());
+        let base = format!("http://{}", server.addr());
+        Self { dir: folder(), server, base }
+    }
+
+    /// The list as a text: paths become URLs; what has no slash stays as it is.
+    pub(crate) fn text(&self, lines: &[&str]) -> String {
+        let line = |line: &&str| {
+            if line.starts_with('/') {
+                format!("{}{line}\n", self.base)
+            } else {
+                format!("{line}\n")
+            }
+        };
+        lines.iter().map(line).collect()
+    }
+
+    pub(crate) fn write(&self, lines: &[&str]) {
+        fs::write(self.path("list"), self.text(lines)).unwrap();
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Gets the list.
+    pub(crate) fn get(&self, options: &[&str]) -> Said {
+        run(self.dir.path(), &[&GET[..], &["-i", "list"], options].concat())
+    }
+
+    /// Gets the list, with as many tries as usual and half a second for all of them.
+    pub(crate) fn get_patiently(&self, options: &[&str]) -> Said {
+        let line = ["get", "-o", "out", "-i", "list", "--deadline", "500ms"];
+        run(self.dir.path(), &[&line[..], options].concat())
+    }
+
+    /// Begins to get the list, and tells outcomes.
+    pub(crate) fn start(&self) -> Child {
+        let line = [&GET[..], &["-i", "list", "--format", "jsonl"]].concat();
+        hoist(self.dir.path(), &line).spawn().unwrap()
+    }
+
+    /// Gets what comes through a pipe.
+    pub(crate) fn pipe(&self, text: &str, options: &[&str]) -> Said {
+        run_with_stdin(self.dir.path(), &[&GET[..], options].concat(), text)
+    }
+
+    pub(crate) fn record(&self) -> BTreeMap<u64, Value> {
+        on_record(&self.path("out"))
+    }
+
+    pub(crate) fn files(&self) -> Vec<String> {
+        files(&self.path("out"))
+    }
+
+    pub(crate) fn length(&self, name: &str) -> usize {
+        fs::read(self.path("out").join(name)).unwrap().len()
+    }
+
+    /// What was asked since the count was taken.
+    pub(crate) fn asked_since(&self, before: &BTreeMap<String, usize>) -> Vec<String> {
+        let mut since = Vec::new();
+        for (path, n) in asked(&self.server) {
+            let n = n - before.get(&path).copied().unwrap_or(0);
+            since.extend(std::iter::repeat_n(path, n));
+        }
+        since
+    }
+}
+
+/// The run could not go on, and says why, and what to do about it.
+pub(crate) fn assert_refused(said: &Said, why: &str, advice: &str) {
+    assert_eq!(said.code, Some(3), "{said:?}");
+    assert!(!said.err.contains("all done before"), "{}", said.err);
+    assert!(said.err.contains(why), "no {why:?}: {}", said.err);
+    assert!(said.err.contains(advice), "no {advice:?}: {}", said.err);
+}
+
+/// A small file system of its own, for those who may mount one.
+pub(crate) struct SmallDisk<'a>(&'a Path);
+
+impl<'a> SmallDisk<'a> {
+    /// `size` as `mount` understands it.
+    pub(crate) fn mount(at: &'a Path, size: &str) -> Option<Self> {
+        let options = format!("size={size}");
+        let mounted =
+            Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(at).output();
+        mounted.is_ok_and(|output| output.status.success()).then_some(Self(at))
+    }
+
+    pub(crate) fn resize(&self, size: &str) {
+        let options = format!("remount,size={size}");
+        let resized = Command::new("mount").args(["-o", &options]).arg(self.0).output().unwrap();
+        assert!(resized.status.success(), "{resized:?}");
+    }
+}
+
+impl Drop for SmallDisk<'_> {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.0).status();
+    }
 }
 
 /// A text with the figures after `word` replaced by `N`.

@@ -5,11 +5,16 @@
 
 mod descriptors;
 mod flags;
+mod fresh;
 mod get;
 mod harness;
 mod interrupt;
+mod killed;
+mod mishaps;
+mod outcomes;
 mod probe;
 mod rehearse;
+mod resume;
 mod terminal;
 mod unwritable;
 mod usage;

@@ -1,11 +1,9 @@
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
-use std::path::Path;
-use std::process::Command;
 
 use hoist_rehearsal::{HttpRehearsal, Running};
 
-use crate::harness::{files, folder, hoist, run, serve};
+use crate::harness::{SmallDisk, files, folder, hoist, run, serve};
 
 fn server() -> (Running, String) {
     let server = serve(HttpRehearsal::local());
@@ -80,27 +78,10 @@ fn a_folder_that_can_not_be_written_is_told_with_exit_code_3() {
     assert!(said.err.contains("downloaded/file could not be written"), "{}", said.err);
 }
 
-/// A small file system of its own, for those who may mount one.
-struct SmallDisk<'a>(&'a Path);
-
-impl<'a> SmallDisk<'a> {
-    fn mount(at: &'a Path) -> Option<Self> {
-        let options = ["-t", "tmpfs", "-o", "size=256k", "tmpfs"];
-        let mounted = Command::new("mount").args(options).arg(at).output();
-        mounted.is_ok_and(|output| output.status.success()).then_some(Self(at))
-    }
-}
-
-impl Drop for SmallDisk<'_> {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(self.0).status();
-    }
-}
-
 #[test]
 fn a_full_disk_ends_the_run_and_leaves_only_whole_files() {
     let (dir, disk, (_server, base)) = (folder(), folder(), server());
-    let Some(_mounted) = SmallDisk::mount(disk.path()) else {
+    let Some(_mounted) = SmallDisk::mount(disk.path(), "256k") else {
         eprintln!("skipped: this user may not mount a file system");
         return;
     };
@@ -112,7 +93,7 @@ fn a_full_disk_ends_the_run_and_leaves_only_whole_files() {
     assert!(said.err.contains("No space left on device"), "{}", said.err);
     assert!(said.err.contains("make room there"), "{}", said.err);
     let saved = files(disk.path());
-    for name in saved.iter().filter(|name| !name.starts_with(".hoist")) {
+    for name in &saved {
         let length = fs::metadata(disk.path().join(name)).unwrap().len();
         assert_eq!(length, 20_000, "{name}");
     }
