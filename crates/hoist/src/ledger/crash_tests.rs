@@ -13,6 +13,7 @@ use super::home::Home;
 use super::latest::Latest;
 use super::list::BlockNote;
 use super::record::Recorded;
+use super::recorder::Recorder;
 use super::recovery::{Opened, Wish, open};
 use super::segment::Place;
 use super::survey::Survey;
@@ -514,4 +515,58 @@ fn a_damaged_segment_is_told_with_what_it_covers() {
     let error = read.expect_err("it is damaged").to_string();
     assert!(error.contains("00000000.log: damaged at byte"), "{error}");
     assert!(error.contains(" outcomes, of lines "), "{error}");
+}
+
+/// More tasks than the thread has room for, and nothing else that would wake who hands them over.
+#[test]
+fn a_recorder_that_is_behind_catches_up() {
+    let world = World::new(Form::Lines, true, 1);
+    let opened = world.open(Want::Nothing).unwrap();
+    let mut recorder = Recorder::start(opened.committer).unwrap();
+    for _ in 0..5_000 {
+        recorder.note(BlockNote { lines: 1, ..BlockNote::default() }, Vec::new());
+    }
+    assert!(!recorder.has_room());
+    recorder.put(Entry {
+        outcome: outcome(0, false, 0),
+        ticket: None,
+        weight: 7,
+        left: Left::Nothing,
+    });
+    let work = async {
+        let room = recorder.room();
+        loop {
+            recorder.send(true);
+            let behind = recorder.is_behind();
+            let committed = std::future::poll_fn(|cx| recorder.poll_committed(cx));
+            tokio::select! {
+                done = committed => return done.unwrap().len(),
+                () = room.notified(), if behind => {}
+            }
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let done =
+        runtime.block_on(async { tokio::time::timeout(Duration::from_secs(20), work).await });
+    assert_eq!(done, Ok(1));
+    assert_eq!((recorder.len(), recorder.weight()), (0, 0));
+    assert!(recorder.finish().unwrap().is_empty());
+}
+
+/// The system tells of a failed sync once: the end of a run must not take the next one's word.
+#[test]
+fn a_sync_that_failed_is_not_forgotten_at_the_end() {
+    let world = World::new(Form::Lines, true, 1);
+    let opened = world.open(Want::Nothing).unwrap();
+    let mut recorder = Recorder::start(opened.committer).unwrap();
+    recorder.put(Entry {
+        outcome: outcome(0, false, 0),
+        ticket: None,
+        weight: 7,
+        left: Left::Nothing,
+    });
+    // Lines and records are written, then all is synced: that one fails.
+    world.fs.fail_at(2, Fault::Error(ErrorKind::Other));
+    recorder.send(true);
+    assert!(recorder.finish().is_err());
 }

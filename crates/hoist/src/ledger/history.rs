@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 
 use super::frame::kind;
-use super::home::Home;
+use super::home::{Home, real_file};
 use super::latest::Latest;
 use super::record::{Recorded, Seen};
 use super::segment::{self, LedgerKind, Place};
@@ -81,7 +81,11 @@ impl History {
     ///
     /// [`Error::Ledger`] when there is none, when a newer hoist wrote it, or when it is damaged.
     pub fn open(output: &Path) -> Result<Self, Error> {
-        let home = if output.is_dir() { Home::of_folder(output) } else { Home::of_file(output) };
+        let home = if output.is_dir() {
+            Home::of_folder(output)
+        } else {
+            Home::of_file(&real_file(output))
+        };
         let fs: Arc<dyn Fs> = Arc::new(Disk);
         let mut looks = 0;
         loop {

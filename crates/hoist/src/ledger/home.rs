@@ -4,6 +4,14 @@ use crate::error::Error;
 use crate::sink::PRIVATE;
 use crate::sys::{Fs, make_dirs};
 
+/// Where a file really is: its ledger stands beside it, on the same file system, whatever link led
+/// there.
+pub(crate) fn real_file(path: &Path) -> PathBuf {
+    let is_link = path.symlink_metadata().is_ok_and(|meta| meta.is_symlink());
+    let real = if is_link { std::fs::canonicalize(path).ok() } else { None };
+    real.unwrap_or_else(|| path.to_owned())
+}
+
 /// Where a ledger and its temporary files are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Home {

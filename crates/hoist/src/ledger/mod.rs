@@ -43,7 +43,7 @@ mod survey;
 pub(crate) use answered::Answered;
 pub(crate) use committer::{Committed, Entry, RenderLine};
 pub use history::{AnyOutcome, History, Records};
-pub(crate) use home::Home;
+pub(crate) use home::{Home, real_file};
 pub(crate) use list::{BlockNote, ListFiles, pack};
 pub(crate) use record::Recorded;
 pub(crate) use recorder::Recorder;

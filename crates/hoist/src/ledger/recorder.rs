@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use super::committer::{Committed, Committer, Entry, Step, ToSync};
 use super::list::BlockNote;
@@ -28,6 +28,8 @@ pub(crate) struct Recorder<O> {
     pending: VecDeque<Task<O>>,
     committed: mpsc::Receiver<Result<Vec<Committed<O>>, Error>>,
     thread: Option<JoinHandle<Result<Vec<Committed<O>>, Error>>>,
+    /// The thread has taken a task: there is room for another.
+    room: Arc<Notify>,
     held: usize,
     weight: usize,
     /// The thread knows that nothing more comes for now.
@@ -49,6 +51,8 @@ enum Task<O> {
 
 /// Tasks that wait for the thread.
 const QUEUE: usize = 256;
+/// Tasks that wait on the I/O thread before no more lines are read.
+const PENDING: usize = 64;
 /// Outcomes in one task.
 const BATCH: usize = 512;
 
@@ -61,7 +65,9 @@ impl<O: Recorded> Recorder<O> {
         let fs = committer.fs();
         let syncs = SyncThread::start(fs, tasks.clone())?;
         let began = Instant::now();
-        let writing = Writing { committer, pace: Pace::new(), syncs, tell, began };
+        let room = Arc::new(Notify::new());
+        let taken = Arc::clone(&room);
+        let writing = Writing { committer, pace: Pace::new(), syncs, tell, taken, began };
         let thread = thread::Builder::new()
             .name("hoist-ledger".to_owned())
             .spawn(move || writing.run(&received))
@@ -71,6 +77,7 @@ impl<O: Recorded> Recorder<O> {
             pending: VecDeque::new(),
             committed: told,
             thread: Some(thread),
+            room,
             held: 0,
             weight: 0,
             hurried: true,
@@ -110,6 +117,21 @@ impl<O: Recorded> Recorder<O> {
     /// Bytes of these outcomes.
     pub(crate) fn weight(&self) -> usize {
         self.weight
+    }
+
+    /// Whether it has tasks that the thread had no room for; [`Recorder::room`] tells when to try
+    /// again.
+    pub(crate) fn is_behind(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// Whether more lines may be read.
+    pub(crate) fn has_room(&self) -> bool {
+        self.pending.len() < PENDING
+    }
+
+    pub(crate) fn room(&self) -> Arc<Notify> {
+        Arc::clone(&self.room)
     }
 
     /// Hands over what waits, as far as there is room. `idle`: nothing more comes for now.
@@ -218,13 +240,14 @@ struct Writing<O> {
     pace: Pace,
     syncs: SyncThread,
     tell: mpsc::Sender<Result<Vec<Committed<O>>, Error>>,
+    taken: Arc<Notify>,
     began: Instant,
 }
 
 impl<O: Recorded> Writing<O> {
     fn run(mut self, tasks: &Receiver<Task<O>>) -> Result<Vec<Committed<O>>, Error> {
         match self.follow(tasks) {
-            Ok(()) => self.finish(),
+            Ok(()) => self.finish(tasks),
             Err(error) => {
                 let _ = self.tell.blocking_send(Err(error));
                 // Who has more to say finds nobody: the tasks end with this thread.
@@ -239,6 +262,7 @@ impl<O: Recorded> Writing<O> {
                 None => tasks.recv().map_err(|_| RecvTimeoutError::Disconnected),
                 Some(at) => tasks.recv_timeout(at.saturating_duration_since(Instant::now())),
             };
+            self.taken.notify_one();
             match task {
                 Ok(Task::End) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
                 Ok(task) => self.take(task)?,
@@ -292,9 +316,15 @@ impl<O: Recorded> Writing<O> {
     }
 
     /// Commits what is left, syncing on the spot.
-    fn finish(mut self) -> Result<Vec<Committed<O>>, Error> {
+    fn finish(mut self, tasks: &Receiver<Task<O>>) -> Result<Vec<Committed<O>>, Error> {
         let fs = self.committer.fs();
         self.syncs.stop();
+        // A sync that failed is told once by the system, and forgotten: the next one would succeed.
+        while let Ok(task) = tasks.try_recv() {
+            if let Task::Synced(done) = task {
+                done?;
+            }
+        }
         let mut all = Vec::new();
         let elapsed = self.began.elapsed();
         // A group that was closing first: what its sync had done is done once more.

@@ -3,6 +3,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
+use tokio::sync::Notify;
 use tokio::time::Sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -47,6 +48,8 @@ pub(super) struct Record<'a, O> {
     pub(super) answered: Answered,
     /// Where outcomes go into the ledger in the order of the list.
     pub(super) order: Option<Order<Entry<O>>>,
+    /// Bytes of the outcomes that wait for their turn.
+    pub(super) early: usize,
     /// The list, until it is known to be the one that the ledger answers.
     pub(super) list: Option<ListIdentity>,
     /// Lines of this block that ask nothing.
@@ -95,6 +98,18 @@ impl<'a, J: Job> Drive<'a, J> {
     }
 
     pub(super) async fn run(mut self, cancel: &CancellationToken) -> Stop {
+        let stop = self.follow(cancel).await;
+        if self.record.is_some() {
+            // Nobody hears of them any more, but they are done.
+            for outcome in self.outbox.left() {
+                self.report.count(outcome.tally());
+            }
+        }
+        stop
+    }
+
+    async fn follow(&mut self, cancel: &CancellationToken) -> Stop {
+        let room = self.record.as_ref().map(|record| record.recorder.room());
         let mut cancelled = pin!(cancel.cancelled());
         let mut alarm = pin!(Alarm::default());
         loop {
@@ -124,6 +139,7 @@ impl<'a, J: Job> Drive<'a, J> {
             }
             let wants_lines = !self.input_ended && self.block.is_none() && self.has_room();
             let next_wake = self.schedule.next_wake();
+            let behind = self.record.as_ref().is_some_and(|record| record.recorder.is_behind());
             tokio::select! {
                 biased;
                 () = &mut cancelled => return Stop::Cancelled,
@@ -137,6 +153,7 @@ impl<'a, J: Job> Drive<'a, J> {
                         return Stop::Cancelled;
                     }
                 }
+                () = taken(room.as_deref()), if behind => {}
                 committed = poll_fn(|cx| match &mut self.record {
                     Some(record) => record.recorder.poll_committed(cx),
                     None => Poll::Pending,
@@ -168,6 +185,7 @@ impl<'a, J: Job> Drive<'a, J> {
     fn has_room(&self) -> bool {
         let (held, weight) = self.record.as_ref().map_or((0, 0), Record::load);
         self.schedule.has_room()
+            && self.record.as_ref().is_none_or(|record| record.recorder.has_room())
             && self.outbox.len() + held < defaults::ADMITTED_ITEMS.get()
             && self.outbox.weight() + weight < defaults::ADMITTED_BYTES
     }
@@ -357,8 +375,10 @@ impl<O: Recorded> Record<'_, O> {
             self.recorder.put(entry);
             return;
         };
+        self.early += entry.weight;
         order.put(position, entry);
         while let Some((_, entry)) = order.next() {
+            self.early -= entry.weight;
             self.recorder.put(entry);
         }
     }
@@ -366,7 +386,7 @@ impl<O: Recorded> Record<'_, O> {
     /// Outcomes that are not committed, and their bytes.
     fn load(&self) -> (usize, usize) {
         let early = self.order.as_ref().map_or(0, Order::len);
-        (self.recorder.len() + early, self.recorder.weight())
+        (self.recorder.len() + early, self.recorder.weight() + self.early)
     }
 
     fn list_known(&mut self) {
@@ -386,6 +406,14 @@ impl<O: Recorded> Record<'_, O> {
         if !self.skipped.is_empty() {
             self.recorder.skip(std::mem::take(&mut self.skipped));
         }
+    }
+}
+
+/// Ready when the ledger's thread has taken a task.
+async fn taken(room: Option<&Notify>) {
+    match room {
+        Some(room) => room.notified().await,
+        None => std::future::pending().await,
     }
 }
 

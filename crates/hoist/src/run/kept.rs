@@ -23,7 +23,7 @@ pub(super) struct Kept<O> {
     /// It is kept beside a file of lines.
     pub(super) lines: bool,
     /// Nobody else writes here while it is open.
-    _lock: File,
+    lock: File,
 }
 
 /// How outcomes are written.
@@ -73,22 +73,20 @@ impl<O: Recorded> Kept<O> {
         }
         let recorder = Recorder::start(committer)?;
         let list = source.identity().filter(|_| !recall.unchanged);
-        Ok(Self { recorder, recall: Some(recall), list, lines, _lock: lock })
+        Ok(Self { recorder, recall: Some(recall), list, lines, lock })
     }
 }
 
 /// Runs `work` and lets the ledger come to its end with it: what was answered is committed, however
-/// the run ended.
+/// the run ended. The lock is to be held until nothing of the run writes there any more.
 pub(super) fn with_ledger<O: Recorded>(
     mut kept: Option<Kept<O>>,
     run: &StartedRun<O>,
     work: impl FnOnce(Option<&mut Kept<O>>) -> Stop,
-) -> Stop {
+) -> (Stop, Option<File>) {
     let stop = work(kept.as_mut());
-    let Some(Kept { recorder, _lock: lock, .. }) = kept else { return stop };
-    let untold = recorder.finish();
-    drop(lock);
-    match untold {
+    let Some(Kept { recorder, lock, .. }) = kept else { return (stop, None) };
+    let stop = match recorder.finish() {
         Ok(untold) => {
             // Nobody hears of them any more, but they are done.
             for Committed { outcome, .. } in untold {
@@ -100,5 +98,6 @@ pub(super) fn with_ledger<O: Recorded>(
             Stop::Failed(first) => Stop::Failed(first),
             Stop::Complete | Stop::Cancelled => Stop::Failed(error),
         },
-    }
+    };
+    (stop, Some(lock))
 }

@@ -25,7 +25,7 @@ use self::outbox::Outbox;
 use crate::error::Error;
 use crate::fetch::{GetJob, connection_budget};
 use crate::input::{Reader, Source};
-use crate::ledger::Home;
+use crate::ledger::{Home, real_file};
 use crate::outcome::{GetOutcome, ProbeOutcome};
 use crate::outcomes::{Message, Outcomes, StartedRun};
 use crate::plan::{GetPlan, Limits, ProbePlan, SinkPlan, defaults};
@@ -85,7 +85,7 @@ fn get(mut plan: GetPlan, source: Source, run: &StartedRun<GetOutcome>) -> Stop 
     // A permit is worth nothing without a descriptor.
     let budget = NonZeroUsize::new(connection_budget()).unwrap_or(NonZeroUsize::MIN);
     limits.in_flight = limits.in_flight.min(budget);
-    let stop = with_ledger(kept, run, |kept| {
+    let (stop, lock) = with_ledger(kept, run, |kept| {
         block_on(async {
             let seed = random.u64(..);
             let mut job = GetJob::start(plan, &mut writers, seed, run.report.clone())?;
@@ -94,6 +94,8 @@ fn get(mut plan: GetPlan, source: Source, run: &StartedRun<GetOutcome>) -> Stop 
     });
     // What is unfinished is discarded, folders that were made for the run go away.
     writers.join();
+    // Only now does nothing of the run write here any more.
+    drop(lock);
     stop
 }
 
@@ -138,9 +140,10 @@ fn probe(plan: &ProbePlan, source: Source, run: &StartedRun<ProbeOutcome>) -> St
     };
     let limits = plan.limits.clone();
     let kept = plan.output.as_ref().map(|output| {
-        let home = Home::of_file(&output.path);
+        let path = real_file(&output.path);
+        let home = Home::of_file(&path);
         let lines = |_| -> Box<dyn Unit> {
-            Box::new(Lines::new(Arc::new(Disk), output.path.clone(), output.heading.clone()))
+            Box::new(Lines::new(Arc::new(Disk), path.clone(), output.heading.clone()))
         };
         let about = format!("{}, {}", output.form, plan.question.name());
         let form = Form { about, line: Some(Arc::clone(&output.line)) };
@@ -151,12 +154,13 @@ fn probe(plan: &ProbePlan, source: Source, run: &StartedRun<ProbeOutcome>) -> St
         Ok(kept) => kept,
         Err(error) => return Stop::Failed(error),
     };
-    with_ledger(kept, run, |kept| {
+    let (stop, _) = with_ledger(kept, run, |kept| {
         block_on(async {
             let mut job = ProbeJob::start(plan, random.u64(..))?;
             Ok(drive(&mut job, limits, policy, source, kept, run, random).await)
         })
-    })
+    });
+    stop
 }
 
 /// Runs on a fresh current-thread runtime, of which nothing is left afterwards.
@@ -195,6 +199,7 @@ async fn drive<J: Job>(
         recorder: &mut kept.recorder,
         answered: answered.unwrap_or_default(),
         order: ordered_record.then(Order::new),
+        early: 0,
         list: kept.list,
         skipped: Vec::new(),
     });

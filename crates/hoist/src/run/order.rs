@@ -32,6 +32,11 @@ impl<T> Order<T> {
         Some((position, value))
     }
 
+    /// What has come too early.
+    pub(super) fn early(&self) -> impl Iterator<Item = &T> {
+        self.early.values()
+    }
+
     /// How much has come too early.
     pub(super) fn len(&self) -> usize {
         self.early.len()

@@ -56,6 +56,12 @@ impl<O> Outbox<O> {
         }
     }
 
+    /// What was not sent.
+    pub(super) fn left(&self) -> impl Iterator<Item = &O> {
+        let early = self.order.iter().flat_map(Order::early);
+        self.ready.iter().chain(early).map(|parcel| &parcel.outcome)
+    }
+
     /// Outcomes that wait, for the reader or for their turn.
     pub(super) fn len(&self) -> usize {
         self.ready.len() + self.order.as_ref().map_or(0, Order::len)

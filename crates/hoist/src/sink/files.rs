@@ -148,7 +148,10 @@ impl Unit for Files {
 
     fn unstage(&mut self, position: Position) -> Result<(), Error> {
         let path = self.temp(position);
-        self.placer.fs.remove(&path).map_err(|source| Error::Output { path, source })
+        match self.placer.fs.remove(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            other => other.map_err(|source| Error::Output { path, source }),
+        }
     }
 
     fn path(&self, spot: &Spot) -> Option<PathBuf> {
