@@ -349,3 +349,28 @@ fn a_file_of_answers_is_what_the_record_says_or_refused() {
     assert_eq!(probe(&["--format", "columns"]).code, Some(0));
     assert_eq!(answers(), format!("{columns}v4only-3.dev\n"));
 }
+
+/// The same through a link: the file's own folder holds the ledger, and the link stays one.
+#[test]
+fn a_file_that_no_ledger_knows_is_replaced_only_by_a_fresh_start() {
+    let (dir, (_server, via)) = (folder(), names());
+    fs::write(dir.path().join("list"), "both-1.dev\n").unwrap();
+    fs::create_dir(dir.path().join("elsewhere")).unwrap();
+    let file = dir.path().join("elsewhere/answers");
+    fs::write(&file, "somebody's own\n").unwrap();
+    std::os::unix::fs::symlink("elsewhere/answers", dir.path().join("link")).unwrap();
+    let probe = |options: &[&str]| {
+        let line = ["probe", "-i", "list", "-o", "link", "--via", &via];
+        run(dir.path(), &[&line[..], options].concat())
+    };
+    for _ in 0..2 {
+        assert_refused(&probe(&[]), "it is there already", "--fresh");
+        assert_eq!(fs::read_to_string(&file).unwrap(), "somebody's own\n");
+    }
+    for options in [&["--fresh"][..], &[]] {
+        assert_eq!(probe(options).code, Some(0));
+        assert_eq!(fs::read_to_string(&file).unwrap(), "+ both-1.dev\n");
+    }
+    assert!(dir.path().join("elsewhere/answers.hoist").is_dir());
+    assert!(dir.path().join("link").is_symlink() && !dir.path().join("link.hoist").exists());
+}

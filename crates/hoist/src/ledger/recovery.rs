@@ -104,6 +104,9 @@ impl<O: Recorded> Recovery<'_, O> {
             );
             return Err(Error::Ledger { path: home.ledger.clone(), reason });
         }
+        if survey.is_none() && !wish.fresh {
+            unit.begin()?;
+        }
         unit.resume(found.state.line_end)?;
         let journal = journal::<O>(&fs, home, survey.as_ref(), &found, wish.random)?;
         let list = files

@@ -40,7 +40,8 @@ impl Default for ProbePlan {
 /// started again goes on behind the last line that is on record.
 #[derive(Clone)]
 pub struct LinesPlan {
-    /// The file. It begins empty where there is no ledger.
+    /// The file. One that is there, and of which there is no ledger, is replaced only by a fresh
+    /// start.
     pub path: PathBuf,
     /// What the form of the lines is called: a file has one form.
     pub form: String,

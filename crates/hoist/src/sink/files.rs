@@ -135,6 +135,11 @@ impl Unit for Files {
         Ok(self.has_bytes(&path, spot).map_err(failed(&path))?.unwrap_or(false))
     }
 
+    fn begin(&self) -> Result<(), Error> {
+        // Files that are there keep their names.
+        Ok(())
+    }
+
     fn resume(&mut self, _: u64) -> Result<(), Error> {
         Ok(())
     }

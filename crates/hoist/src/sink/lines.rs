@@ -78,6 +78,20 @@ impl Unit for Lines {
         Ok(Some(crc32c::crc32c(&line)) == spot.crc)
     }
 
+    fn begin(&self) -> Result<(), Error> {
+        match self.fs.len(&self.path) {
+            Ok(0) => Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(self.failed()(error)),
+            Ok(_) => {
+                let reason = "it is there already, and no ledger knows it; choose another file, \
+                              or replace it with --fresh"
+                    .to_owned();
+                Err(Error::Ledger { path: self.path.clone(), reason })
+            }
+        }
+    }
+
     fn resume(&mut self, line_end: u64) -> Result<(), Error> {
         let there = match self.fs.len(&self.path) {
             Err(error) if error.kind() == ErrorKind::NotFound => 0,

@@ -60,6 +60,9 @@ pub(crate) trait Unit: Send + std::fmt::Debug {
     /// `line_start`.
     fn holds(&self, position: Position, spot: &Spot, line_start: u64) -> Result<bool, Error>;
 
+    /// There is no ledger yet: an error where something is there that would be written over.
+    fn begin(&self) -> Result<(), Error>;
+
     /// Cuts off what was written behind this end of a line, and opens for more.
     fn resume(&mut self, line_end: u64) -> Result<(), Error>;
 
