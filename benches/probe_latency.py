@@ -103,7 +103,7 @@ def main():
                 file.writelines(f"{('v4only', 'nx')[i % 2]}-{i}.{ZONE}\n" for i in range(count))
             measured = []
             for seed in range(lab.RUNS):
-                port, out = lab.free_port(), f"{folder}/out.jsonl"
+                port, out = lab.free_port(), f"{folder}/out-{count}-{seed}.jsonl"
                 probe = [
                     hoist, "probe", "-i", names, "--via", f"dns://127.0.0.1:{port}",
                     "--format", "jsonl", "-o", out,
