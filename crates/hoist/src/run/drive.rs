@@ -3,17 +3,16 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use tokio::sync::Notify;
 use tokio::time::Sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::job::{Conclusion, Event, Job, Read};
-use super::order::Order;
 use super::outbox::{Outbox, Parcel};
+use super::record::{Record, taken};
 use crate::error::Error;
-use crate::input::{Block, Delivery, ListIdentity, Reader};
+use crate::input::{Block, Delivery, Reader};
 use crate::item::Position;
-use crate::ledger::{Answered, Committed, Entry, Recorded, Recorder};
+use crate::ledger::{Committed, Entry};
 use crate::outcome::Outcome;
 use crate::plan::defaults;
 use crate::report::{Report, add};
@@ -39,21 +38,6 @@ pub(super) struct Drive<'a, J: Job> {
     outbox: Outbox<J::Outcome>,
     random: fastrand::Rng,
     report: Report,
-}
-
-/// What a run with a ledger has besides.
-pub(super) struct Record<'a, O> {
-    pub(super) recorder: &'a mut Recorder<O>,
-    /// Positions that need not be asked.
-    pub(super) answered: Answered,
-    /// Where outcomes go into the ledger in the order of the list.
-    pub(super) order: Option<Order<Entry<O>>>,
-    /// Bytes of the outcomes that wait for their turn.
-    pub(super) early: usize,
-    /// The list, until it is known to be the one that the ledger answers.
-    pub(super) list: Option<ListIdentity>,
-    /// Lines of this block that ask nothing.
-    pub(super) skipped: Vec<(Position, u64)>,
 }
 
 struct Admitted<I> {
@@ -366,54 +350,6 @@ impl<'a, J: Job> Drive<'a, J> {
                 schedule.discharge(ticket);
             }
         })
-    }
-}
-
-impl<O: Recorded> Record<'_, O> {
-    fn put(&mut self, position: Position, entry: Entry<O>) {
-        let Some(order) = &mut self.order else {
-            self.recorder.put(entry);
-            return;
-        };
-        self.early += entry.weight;
-        order.put(position, entry);
-        while let Some((_, entry)) = order.next() {
-            self.early -= entry.weight;
-            self.recorder.put(entry);
-        }
-    }
-
-    /// Outcomes that are not committed, and their bytes.
-    fn load(&self) -> (usize, usize) {
-        let early = self.order.as_ref().map_or(0, Order::len);
-        (self.recorder.len() + early, self.recorder.weight() + self.early)
-    }
-
-    fn list_known(&mut self) {
-        if let Some(list) = self.list.take() {
-            self.recorder.known(list);
-        }
-    }
-
-    fn skip(&mut self, position: Position) {
-        match self.skipped.last_mut() {
-            Some((first, count)) if first.0 + *count == position.0 => *count += 1,
-            _ => self.skipped.push((position, 1)),
-        }
-    }
-
-    fn end_block(&mut self) {
-        if !self.skipped.is_empty() {
-            self.recorder.skip(std::mem::take(&mut self.skipped));
-        }
-    }
-}
-
-/// Ready when the ledger's thread has taken a task.
-async fn taken(room: Option<&Notify>) {
-    match room {
-        Some(room) => room.notified().await,
-        None => std::future::pending().await,
     }
 }
 

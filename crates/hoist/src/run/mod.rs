@@ -9,6 +9,7 @@ mod job;
 mod kept;
 mod order;
 mod outbox;
+mod record;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -18,10 +19,11 @@ use tokio::task::LocalSet;
 
 pub(crate) use job::{Conclusion, Event, Job, Read};
 
-use self::drive::{Drive, Record, Stop};
+use self::drive::{Drive, Stop};
 use self::kept::{Form, Kept, with_ledger};
 use self::order::Order;
 use self::outbox::Outbox;
+use self::record::Record;
 use crate::error::Error;
 use crate::fetch::{GetJob, connection_budget};
 use crate::input::{Reader, Source};
