@@ -47,7 +47,7 @@ struct World {
     boot: u8,
     /// Told since the list was begun (anew).
     told: BTreeSet<Position>,
-    /// Told since the machine was last cut off, where nothing is promised beyond that.
+    /// Items asked so far.
     asked: u64,
     /// Files that a list before left: they may stay, as they are.
     old: BTreeMap<String, Vec<u8>>,

@@ -30,7 +30,7 @@ pub(super) fn start_over(old: &Survey, unit: &mut dyn Unit, boot: [u8; 16]) -> R
     }
     let before = Ours::open(Arc::clone(&old.fs), ours_path(folder, last.first))?;
     let names = match given_names(old, unit, boot) {
-        Ok(names) => names,
+        Ok(names) => Some(names),
         // Starting over is what helps with a damaged ledger: names that can't be read are not
         // known to be ours, and keep their files.
         Err(Error::Ledger { .. }) => None,
@@ -53,14 +53,14 @@ fn given_names<'a>(
     old: &'a Survey,
     unit: &mut dyn Unit,
     boot: [u8; 16],
-) -> Result<Option<Names<'a>>, Error> {
+) -> Result<Names<'a>, Error> {
     let found = Found::read(old, boot, unit)?;
     // A name is given with the rename: before, it may be that of a file of others.
     let mut not_given: BTreeSet<Position> = found.staged.into_iter().collect();
     not_given.extend(found.lost);
     let count = old.sealed_records() + found.extent.records;
     let latest = Latest::new(old, found.end)?;
-    Ok(Some(Names { latest, not_given, count }))
+    Ok(Names { latest, not_given, count })
 }
 
 struct Names<'a> {

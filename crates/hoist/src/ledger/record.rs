@@ -113,7 +113,8 @@ fn spot_fields(fields: &mut Fields<'_>, spot: &Spot) {
     }
 }
 
-fn milliseconds(time: SystemTime) -> u64 {
+/// Since 1970.
+pub(super) fn milliseconds(time: SystemTime) -> u64 {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -11,7 +11,7 @@ use super::frame::kind;
 use super::fresh::{ours_path, start_over};
 use super::home::Home;
 use super::list::ListFiles;
-use super::record::{Recorded, Seen};
+use super::record::{Recorded, Seen, milliseconds};
 use super::segment::{self, Extent, Header, Journal};
 use super::state::{self, Mark, Session};
 use super::survey::Survey;
@@ -149,11 +149,6 @@ impl<O: Recorded> Recovery<'_, O> {
         };
         Ok(Opened { committer, recall, resumed: found.resumed })
     }
-}
-
-fn milliseconds(time: SystemTime) -> u64 {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The end of the ledger, what is torn cut off.
