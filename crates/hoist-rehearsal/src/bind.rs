@@ -14,12 +14,18 @@ const PORT_TRIES: u32 = 64;
 const UDP_BUFFER: usize = 64 << 20;
 
 pub(crate) fn tcp(addr: SocketAddr) -> io::Result<TcpListener> {
+    let socket = closed(addr)?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// A port that is taken, and that nobody listens at: connections to it are refused.
+pub(crate) fn closed(addr: SocketAddr) -> io::Result<Socket> {
     let socket = open(addr, Type::STREAM, Protocol::TCP)?;
     // So that a port can be taken again at once after a stop.
     socket.set_reuse_address(true)?;
     socket.bind(&addr.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
+    Ok(socket)
 }
 
 pub(crate) fn udp(addr: SocketAddr) -> io::Result<UdpSocket> {

@@ -5,19 +5,28 @@
 //! written by hand on raw sockets; a well-kept server library would put right what is wanted wrong.
 //!
 //! ```text
+//! Scenario     a file's rules: whom which fault meets
+//!   scenario/file     TOML -> rules, what is wrong is told with its line
+//!   scenario/when     patterns, numbers, chance
+//!
 //! HttpRehearsal --spawn--> Running: own thread, own runtime      DnsRehearsal --spawn--> Running
-//!   http/server      accepts, bounded                              dns/server   UDP and TCP, one port
+//!   http/server      accepts, bounded; connection faults           dns/server   UDP and TCP, one port
 //!   http/connection  request after request                         dns/message  bytes <-> query, answer
-//!   http/route       content, or a fault named by the URL          dns/zone     what is true of a name
-//!     http/decide    delay and error, pure                         dns/decide   delay, loss, SERVFAIL, pure
-//!     http/faults/   one file a family
+//!   http/route       the URL's fault, a rule's, or content         dns/faults/  what can go wrong
+//!     http/decide    delay and error, pure                         dns/zone     what is true of a name
+//!     http/faults/   one file a family: table, then what it does   dns/decide   delay, loss, pure
 //!     flags/         the content: flags drawn from a table
 //!   truth            one record a request                          truth        one record a query
+//!
+//! check        runs any HTTP client against every case of the catalogue, and judges it
+//! catalogue    every fault: its name, what it does, what a right client may make of it
+//! spec         how a fault is written: name?key=value
 //! ```
 //!
 //! Every decision is a pure function of a seed, what was asked, and which attempt it is, so a test can
-//! compute it too: [`http::decide`], [`dns::decide`], [`DnsRehearsal::truth`]. Same seed, same
-//! decision, whatever the order of arrival.
+//! compute it too: [`http::decide`], [`dns::decide`], [`DnsRehearsal::truth`],
+//! [`HttpRehearsal::explain`]. Same seed, same decision, whatever the order of arrival. Faults and
+//! conditions that count (quotas, request numbers) say so; their memory is bounded.
 //!
 //! ```
 //! use hoist_rehearsal::{HttpRehearsal, Truth};
@@ -36,20 +45,29 @@
 
 mod attempts;
 mod bind;
+mod catalogue;
+pub mod check;
+mod coded;
 pub mod dns;
 pub mod flags;
 mod hash;
 pub mod http;
+mod percent;
+mod quota;
 mod running;
+mod scenario;
+mod spec;
 mod stats;
-#[cfg(feature = "tls")]
 pub mod tls;
 mod truth;
 
+pub use catalogue::{About, Family, catalogue};
 pub use dns::{DnsRehearsal, DnsZone};
 pub use hash::body_bytes;
 pub use http::{Content, HttpRehearsal};
 pub use running::Running;
+pub use scenario::{Scenario, ScenarioError};
+pub use spec::Wrong;
 pub use stats::Stats;
 pub use truth::{DnsRecord, End, HttpRecord, Proto, Truth};
 

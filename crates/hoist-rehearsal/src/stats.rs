@@ -34,8 +34,13 @@ impl Gauge {
     }
 
     pub(crate) fn begin(&self) {
+        self.begin_with(1);
+    }
+
+    /// Counts one in that ends when so many things have ended.
+    pub(crate) fn begin_with(&self, things: u64) {
         self.total.fetch_add(1, Relaxed);
-        let now = self.now.fetch_add(1, Relaxed) + 1;
+        let now = self.now.fetch_add(things, Relaxed) + things;
         self.max.fetch_max(now, Relaxed);
     }
 

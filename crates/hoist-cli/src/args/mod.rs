@@ -4,6 +4,7 @@
 //!
 //! Nothing here runs anything, and only help and usage errors are printed.
 
+mod check;
 mod countries;
 mod flags;
 mod get;
@@ -21,13 +22,14 @@ use std::ffi::OsString;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+pub(crate) use check::{CheckFormat, CheckJob};
 pub(crate) use countries::ALL as COUNTRIES;
 pub(crate) use flags::FlagsJob;
 pub(crate) use get::{GetFormat, GetJob, Saving};
 pub(crate) use input::{Arrived, Extent};
 pub(crate) use outcomes::{OutcomesFormat, OutcomesJob, OutcomesPrint};
 pub(crate) use probe::{ProbeFormat, ProbeJob};
-pub(crate) use rehearse::{RehearseJob, Server, TruthLog};
+pub(crate) use rehearse::{RehearseJob, ServeJob, Server, TruthLog};
 pub(crate) use said::Said;
 
 const EXAMPLES: &str = "\
@@ -67,7 +69,7 @@ pub(crate) enum Command {
     /// `hoist flags`
     Flags(FlagsJob),
     /// `hoist probe`
-    Probe(ProbeJob),
+    Probe(Box<ProbeJob>),
     /// `hoist get`
     Get(Box<GetJob>),
     /// `hoist outcomes`
@@ -85,7 +87,7 @@ where
     let typed = Typed::try_parse_from(line).map_err(Said::Clap)?;
     let command = match typed.command {
         Subcommands::Flags(args) => args.into_job().map(Command::Flags),
-        Subcommands::Probe(args) => args.into_job().map(Command::Probe),
+        Subcommands::Probe(args) => args.into_job().map(Box::new).map(Command::Probe),
         Subcommands::Get(args) => args.into_job().map(Box::new).map(Command::Get),
         Subcommands::Outcomes(args) => Ok(Command::Outcomes(args.into_job())),
         Subcommands::Rehearse(args) => args.into_job().map(Command::Rehearse),

@@ -4,28 +4,41 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use hoist_rehearsal::DnsZone;
+use hoist_rehearsal::tls::Certificate;
+use hoist_rehearsal::{DnsZone, Scenario};
 
+use super::check::{CheckArgs, CheckJob};
 use super::said::Refused;
 use super::values;
 
-const EXAMPLES: &str = "\
-Examples:
+const EXAMPLES: &str = r#"Examples:
   hoist rehearse                              all four
   hoist rehearse ERROR --delay 50ms..500ms --error-rate 0.1 --log truth.jsonl
   hoist rehearse LOCAL --dir site --port 8080
   hoist rehearse DNS --zone example.test --loss 0.05
+  hoist rehearse LOCAL --scenario rough.toml  who meets which fault, by rules
+  hoist rehearse --explain /flags/fr/fr.gif --scenario rough.toml
+  hoist rehearse --check -- curl --fail --max-time 5 -o {out} {url}
 
 LOCAL  flags at /flags/cc/cc.gif, at once
 DELAY  the same, each answer after 0.5 to 5 s
 ERROR  the same delays, then a quarter is answered 418 I'm a teapot
 DNS    a name server, over UDP and TCP
 
-Faults are asked for by URL, on each of the first three, among them: /status/503?retry-after=2
-/bytes/1000 /slow?delay=2 /drip?rate=1000 /redirect/3 /redirect/loop /flaky?fail=2
-/fault/reset?after=10 /fault/short?of=100&send=7 /fault/silent /fault/garbage
+Faults are asked for by URL, on each of the first three, as in /fault/reset?after=10
+/fault/short?of=100&send=7 /status/503?retry-after=2 /bytes/1000 /redirect/3; --list shows
+them all. A scenario (TOML) gives them to whom it says:
 
-Durations: 30s, 500ms, 2m; a bare number is in seconds. Ctrl-C ends it, with exit code 0.";
+  [[request]]
+  path = "/flags/*"
+  probability = 0.1
+  chain = ["delay?for=0.5s..2s", "send?bytes=300", "reset"]
+
+--check runs a client against servers of its own, once for each fault of the catalogue, and says
+which of them it gets wrong: a part passed off as the whole, an error page as the file, and so on.
+Exit codes: 0 all right, 1 some wrong, 2 usage, 3 it could not go on, 130 interrupted.
+
+Durations: 30s, 500ms, 2m; a bare number is in seconds. Ctrl-C ends it, with exit code 0."#;
 
 /// The zone of a DNS server that was given none: that of `hoist probe` without names.
 const ZONE: &str = "dev";
@@ -52,14 +65,34 @@ pub(super) struct RehearseArgs {
     /// Answer 418 to this share of requests, from 0 to 1
     #[arg(long, value_name = "P", value_parser = values::rate)]
     error_rate: Option<f64>,
-    /// Same seed, same decision for the same request
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    seed: u64,
+    /// Same seed, same decision for the same request [default: the scenario's, or 0]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Give faults to connections, requests and queries by the rules of this file (TOML)
+    #[arg(long, value_name = "FILE")]
+    scenario: Option<PathBuf>,
+    /// Give every connection this fault, as in accept-reset
+    #[arg(long, value_name = "FAULT")]
+    connection: Option<String>,
+    /// Serve https, with a certificate that is good, or as bad as this word says
+    #[arg(long, value_name = "CERT", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "good")]
+    tls: Option<String>,
+    /// Write the certificate of the authority to trust to FILE [default: a new file, named at start]
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+    /// Print every fault there is, and end
+    #[arg(long, conflicts_with_all = ["explain", "log", "scenario"])]
+    list: bool,
+    /// Print what a URL, a path or a name would meet, and end
+    #[arg(long, value_name = "URL", conflicts_with = "log")]
+    explain: Option<String>,
     /// Serve this folder in place of flags
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// DNS: a zone to answer for, in which half of all names exist; repeatable [default: dev]
-    #[arg(long = "zone", value_name = "NAME")]
+    /// DNS: a zone to answer for, in which half of all names exist, or those of a zone file;
+    /// repeatable [default: dev]
+    #[arg(long = "zone", value_name = "NAME[=FILE]")]
     zones: Vec<String>,
     /// DNS: leave this share of queries unanswered, from 0 to 1
     #[arg(long, value_name = "P", value_parser = values::rate)]
@@ -70,6 +103,8 @@ pub(super) struct RehearseArgs {
     /// Write what was decided and done, one JSON object a request, to FILE (- is standard output)
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
+    #[command(flatten)]
+    check: CheckArgs,
 }
 
 /// A server that can be rehearsed with.
@@ -108,9 +143,22 @@ impl Server {
     }
 }
 
-/// A rehearsal, ready to run.
+/// What `hoist rehearse` is to do.
 #[derive(Debug)]
-pub(crate) struct RehearseJob {
+pub(crate) enum RehearseJob {
+    /// Run servers until told to stop.
+    Serve(Box<ServeJob>),
+    /// Tell what something would meet.
+    Explain(Box<ServeJob>, String),
+    /// Tell every fault there is.
+    List,
+    /// Judge a client.
+    Check(CheckJob),
+}
+
+/// Servers, ready to run.
+#[derive(Debug)]
+pub(crate) struct ServeJob {
     /// The servers and their ports.
     pub(crate) servers: Vec<(Server, u16)>,
     /// None: both loopback addresses.
@@ -131,6 +179,12 @@ pub(crate) struct RehearseJob {
     pub(crate) servfail_rate: Option<f64>,
     /// Where the truth is written.
     pub(crate) log: Option<TruthLog>,
+    /// The rules.
+    pub(crate) scenario: Scenario,
+    /// None: plain http.
+    pub(crate) tls: Option<Certificate>,
+    /// None: a new file of its own.
+    pub(crate) ca_file: Option<PathBuf>,
 }
 
 /// Where the truth is written.
@@ -143,7 +197,25 @@ pub(crate) enum TruthLog {
 }
 
 impl RehearseArgs {
-    pub(super) fn into_job(self) -> Result<RehearseJob, Refused> {
+    pub(super) fn into_job(mut self) -> Result<RehearseJob, Refused> {
+        if self.list {
+            return Ok(RehearseJob::List);
+        }
+        if let Some(job) = self.check.take_job()? {
+            return Ok(RehearseJob::Check(job));
+        }
+        match self.explain.take() {
+            Some(what) => Ok(RehearseJob::Explain(Box::new(self.into_servers()?), what)),
+            None => self.into_servers().map(Box::new).map(RehearseJob::Serve),
+        }
+    }
+
+    fn into_servers(self) -> Result<ServeJob, Refused> {
+        let scenario = self.read_scenario()?;
+        let tls = match &self.tls {
+            Some(word) => Some(word.parse().map_err(|wrong| usage(&format!("--tls: {wrong}")))?),
+            None => scenario.tls(),
+        };
         let mut servers = self.servers;
         if servers.is_empty() {
             servers = Server::value_variants().to_vec();
@@ -159,8 +231,12 @@ impl RehearseArgs {
             seen.push(*server);
         }
         let http = servers.iter().any(|server| *server != Server::Dns);
-        if !http && (self.error_rate.is_some() || self.dir.is_some()) {
-            return refuse("--error-rate and --dir are for LOCAL, DELAY and ERROR, not for DNS");
+        if !http && (self.error_rate.is_some() || self.dir.is_some() || self.tls.is_some()) {
+            let why = "--error-rate, --dir and --tls are for LOCAL, DELAY and ERROR, not for DNS";
+            return refuse(why);
+        }
+        if self.ca_file.is_some() && tls.is_none() {
+            return refuse("--ca-file needs --tls: without it there is no authority");
         }
         let names = !self.zones.is_empty() || self.loss.is_some() || self.servfail_rate.is_some();
         if names && !servers.contains(&Server::Dns) {
@@ -169,34 +245,65 @@ impl RehearseArgs {
         if let Some(dir) = self.dir.as_ref().filter(|dir| !dir.is_dir()) {
             return Err(Refused::Unusable(format!("{} is no folder", dir.display())));
         }
-        let given = if self.zones.is_empty() { vec![ZONE.to_owned()] } else { self.zones };
-        let mut zones = Vec::new();
-        for zone in given {
-            let Some(generated) = DnsZone::generated(&zone, EXIST_RATE) else {
-                return refuse(&format!("--zone {zone} is no domain name"));
-            };
-            zones.push(generated);
+        let mut zones = scenario.zones().to_vec();
+        for zone in &self.zones {
+            zones.push(read_zone(zone)?);
+        }
+        if zones.is_empty() {
+            zones.extend(DnsZone::generated(ZONE, EXIST_RATE));
         }
         let log = self.log.map(|path| match path.to_str() {
             Some("-") => TruthLog::Stdout,
             _ => TruthLog::File(path),
         });
         let port_of = |server: Server| (server, self.port.unwrap_or(server.port()));
-        Ok(RehearseJob {
+        Ok(ServeJob {
             servers: servers.into_iter().map(port_of).collect(),
             bind: self.bind,
             delay: self.delay,
             error_rate: self.error_rate,
-            seed: self.seed,
+            seed: self.seed.or(scenario.seed()).unwrap_or(0),
             dir: self.dir,
             zones,
             loss: self.loss,
             servfail_rate: self.servfail_rate,
             log,
+            scenario,
+            tls,
+            ca_file: self.ca_file,
         })
+    }
+
+    fn read_scenario(&self) -> Result<Scenario, Refused> {
+        let scenario = match &self.scenario {
+            None => Scenario::default(),
+            Some(path) => Scenario::read(path)
+                .map_err(|error| Refused::Unusable(format!("{}, {error}", path.display())))?,
+        };
+        match &self.connection {
+            None => Ok(scenario),
+            Some(fault) => {
+                scenario.meeting(fault).map_err(|wrong| usage(&format!("--connection: {wrong}")))
+            }
+        }
     }
 }
 
+/// A zone as given to `--zone`: NAME, of which half the names exist, or NAME=FILE.
+fn read_zone(given: &str) -> Result<DnsZone, Refused> {
+    let no_name = |name: &str| usage(&format!("--zone {name} is no domain name"));
+    let Some((name, file)) = given.split_once('=') else {
+        return DnsZone::generated(given, EXIST_RATE).ok_or_else(|| no_name(given));
+    };
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Refused::Unusable(format!("{file}: {error}")))?;
+    DnsZone::from_file(name, &text).map_err(|error| Refused::Unusable(format!("{file}, {error}")))
+}
+
 fn refuse<T>(message: &str) -> Result<T, Refused> {
-    Err(Refused::Usage("rehearse", message.to_owned()))
+    Err(usage(message))
+}
+
+fn usage(message: &str) -> Refused {
+    Refused::Usage("rehearse", message.to_owned())
 }

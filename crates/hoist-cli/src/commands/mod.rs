@@ -1,6 +1,7 @@
 //! What each subcommand does: it starts a run, hands every outcome to `render`, and says how the
 //! run ended.
 
+mod check;
 mod drive;
 mod flags;
 mod get;
@@ -50,7 +51,7 @@ impl From<Ending> for ExitCode {
 pub(crate) fn run(command: Command) -> Ending {
     match command {
         Command::Flags(job) => flags::run(&job),
-        Command::Probe(job) => probe::run(job),
+        Command::Probe(job) => probe::run(*job),
         Command::Get(job) => get::run(*job),
         Command::Outcomes(job) => outcomes::run(&job),
         Command::Rehearse(job) => rehearse::run(&job),

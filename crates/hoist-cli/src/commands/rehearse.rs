@@ -1,17 +1,37 @@
-use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::PathBuf;
+use std::{fs, io};
 
-use hoist_rehearsal::{Content, DnsRehearsal, HttpRehearsal, Running, Truth};
+use hoist_rehearsal::tls::{Authority, Certificate, TlsIdentity};
+use hoist_rehearsal::{Content, DnsRehearsal, Family, HttpRehearsal, Running, Truth};
 
-use super::Ending;
+use super::drive::unwritable;
 use super::interrupts::Interrupts;
-use crate::args::{RehearseJob, Server, TruthLog};
-use crate::render::note;
+use super::{Ending, check};
+use crate::args::{RehearseJob, ServeJob, Server, TruthLog};
+use crate::render::{Output, note};
+
+pub(super) fn run(job: &RehearseJob) -> Ending {
+    match job {
+        RehearseJob::Serve(job) => serve(job),
+        RehearseJob::Explain(job, what) => explain(job, what),
+        RehearseJob::List => list(),
+        RehearseJob::Check(job) => check::run(job),
+    }
+}
 
 /// Runs servers until Ctrl-C. That is their end, not their failure.
-pub(super) fn run(job: &RehearseJob) -> Ending {
+fn serve(job: &ServeJob) -> Ending {
     let mut running = Vec::new();
-    match start(job, &mut running).and_then(|()| wait()) {
+    let authority = match Trusted::new(job) {
+        Ok(authority) => authority,
+        Err(error) => {
+            note(error);
+            return Ending::Stopped;
+        }
+    };
+    match start(job, authority.as_ref(), &mut running).and_then(|()| wait()) {
         Ok(()) => {}
         Err(error) => {
             note(error);
@@ -37,7 +57,11 @@ pub(super) fn run(job: &RehearseJob) -> Ending {
     ending
 }
 
-fn start(job: &RehearseJob, running: &mut Vec<(Server, Running)>) -> io::Result<()> {
+fn start(
+    job: &ServeJob,
+    authority: Option<&Trusted>,
+    running: &mut Vec<(Server, Running)>,
+) -> io::Result<()> {
     let truth = match &job.log {
         None => Truth::none(),
         Some(TruthLog::Stdout) => Truth::writer(io::stdout())?,
@@ -55,7 +79,10 @@ fn start(job: &RehearseJob, running: &mut Vec<(Server, Running)>) -> io::Result<
         };
         let spawned = match server {
             Server::Dns => dns(job, truth.clone()).spawn(&addrs),
-            _ => http(*server, job, truth.clone()).and_then(|plain| plain.spawn(&addrs)),
+            _ => http(*server, job, truth.clone()).and_then(|plain| {
+                let tls = authority.map(Trusted::identity).transpose()?;
+                HttpRehearsal { tls, ..plain }.spawn(&addrs)
+            }),
         };
         let spawned = spawned.map_err(|error| {
             let hint = if error.kind() == io::ErrorKind::AddrInUse {
@@ -65,9 +92,18 @@ fn start(job: &RehearseJob, running: &mut Vec<(Server, Running)>) -> io::Result<
             };
             told(&error, format_args!("{} on port {port}{hint}", server.label()))
         })?;
-        let at: Vec<_> = spawned.addrs().iter().map(|addr| address(*server, *addr)).collect();
+        let scheme = match (server, authority) {
+            (Server::Dns, _) => "dns",
+            (_, None) => "http",
+            (_, Some(_)) => "https",
+        };
+        let at = spawned.addrs().iter().map(|addr| address(scheme, *addr));
+        let at: Vec<_> = at.collect();
         note(format_args!("{} listens at {}", server.label(), at.join(" and ")));
         running.push((*server, spawned));
+    }
+    if let Some(authority) = authority {
+        note(format_args!("its authority's certificate is {}", authority.path.display()));
     }
     note("Ctrl-C ends it");
     Ok(())
@@ -78,10 +114,49 @@ fn told(error: &io::Error, what: std::fmt::Arguments<'_>) -> io::Error {
     io::Error::new(error.kind(), format!("{what}: {error}"))
 }
 
-fn address(server: Server, addr: SocketAddr) -> String {
-    match server {
-        Server::Dns => format!("dns://{addr}"),
-        _ => format!("http://{addr}/"),
+fn address(scheme: &str, addr: SocketAddr) -> String {
+    let path = if scheme == "dns" { "" } else { "/" };
+    format!("{scheme}://{addr}{path}")
+}
+
+/// The authority of this run, and the file of its certificate. A file that nobody asked for by name
+/// is gone with it.
+struct Trusted {
+    authority: Authority,
+    certificate: Certificate,
+    path: PathBuf,
+    folder: Option<PathBuf>,
+}
+
+impl Trusted {
+    fn new(job: &ServeJob) -> io::Result<Option<Self>> {
+        let Some(certificate) = job.tls else { return Ok(None) };
+        let authority = Authority::new().map_err(io::Error::other)?;
+        let (path, folder) = if let Some(path) = &job.ca_file {
+            (path.clone(), None)
+        } else {
+            let name = format!("hoist-rehearsal-{}", std::process::id());
+            let folder = std::env::temp_dir().join(name);
+            // What a killed run with our number has left is in the way.
+            let _ = fs::remove_dir_all(&folder);
+            fs::DirBuilder::new().mode(0o700).create(&folder)?;
+            (folder.join("ca.pem"), Some(folder))
+        };
+        fs::write(&path, authority.ca_pem())
+            .map_err(|error| told(&error, format_args!("{}", path.display())))?;
+        Ok(Some(Self { authority, certificate, path, folder }))
+    }
+
+    fn identity(&self) -> io::Result<TlsIdentity> {
+        self.authority.identity(self.certificate).map_err(io::Error::other)
+    }
+}
+
+impl Drop for Trusted {
+    fn drop(&mut self) {
+        if let Some(folder) = &self.folder {
+            let _ = fs::remove_dir_all(folder);
+        }
     }
 }
 
@@ -95,8 +170,9 @@ pub(super) fn plain(server: Server) -> io::Result<HttpRehearsal> {
     }
 }
 
-fn http(server: Server, job: &RehearseJob, truth: Truth) -> io::Result<HttpRehearsal> {
-    let mut rehearsal = HttpRehearsal { seed: job.seed, truth, ..plain(server)? };
+fn http(server: Server, job: &ServeJob, truth: Truth) -> io::Result<HttpRehearsal> {
+    let scenario = job.scenario.clone();
+    let mut rehearsal = HttpRehearsal { seed: job.seed, truth, scenario, ..plain(server)? };
     if let Some(dir) = &job.dir {
         rehearsal.content = Content::Dir(dir.clone());
     }
@@ -109,9 +185,10 @@ fn http(server: Server, job: &RehearseJob, truth: Truth) -> io::Result<HttpRehea
     Ok(rehearsal)
 }
 
-fn dns(job: &RehearseJob, truth: Truth) -> DnsRehearsal {
-    let zones = job.zones.clone();
-    let mut rehearsal = DnsRehearsal { seed: job.seed, truth, ..DnsRehearsal::new(zones) };
+fn dns(job: &ServeJob, truth: Truth) -> DnsRehearsal {
+    let rules = job.scenario.queries().to_vec();
+    let plain = DnsRehearsal::new(job.zones.clone());
+    let mut rehearsal = DnsRehearsal { seed: job.seed, truth, rules, ..plain };
     if let Some(delay) = &job.delay {
         rehearsal.delay = delay.clone();
     }
@@ -122,6 +199,87 @@ fn dns(job: &RehearseJob, truth: Truth) -> DnsRehearsal {
         rehearsal.servfail = rate;
     }
     rehearsal
+}
+
+/// The attempts whose fate is told.
+const ATTEMPTS: u32 = 3;
+
+/// Tells what a URL, a path or a name would meet.
+fn explain(job: &ServeJob, what: &str) -> Ending {
+    match told_of(job, what) {
+        Ok(lines) => print(lines),
+        Err(why) => {
+            note(why);
+            Ending::Usage
+        }
+    }
+}
+
+fn told_of(job: &ServeJob, what: &str) -> Result<Vec<String>, String> {
+    let http_servers = || job.servers.iter().filter(|(server, _)| *server != Server::Dns);
+    let (host, target) = match what.split_once("://") {
+        Some(("http" | "https", rest)) => {
+            let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+            rest.split_at(end)
+        }
+        Some((scheme, _)) => return Err(format!("{scheme}: is not served; http and https are")),
+        None if what.starts_with('/') => ("localhost", what),
+        None => {
+            let rehearsal = dns(job, Truth::none());
+            let lines = rehearsal.explain(what, ATTEMPTS);
+            return lines.ok_or_else(|| format!("{what} is no URL, no path and no name"));
+        }
+    };
+    let (target, _) = target.split_once('#').unwrap_or((target, ""));
+    let target = if target.starts_with('/') { target.to_owned() } else { format!("/{target}") };
+    let port = host.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+    let by_port = http_servers().find(|(_, its)| Some(*its) == port);
+    let Some((server, _)) = by_port.or(http_servers().next()) else {
+        return Err("DNS serves no URLs; name LOCAL, DELAY or ERROR".to_owned());
+    };
+    let rehearsal = http(*server, job, Truth::none()).map_err(|error| error.to_string())?;
+    let mut lines = vec![format!("GET {target} of {}, seed {}", server.label(), job.seed)];
+    lines.extend(rehearsal.explain("GET", host, &target, ATTEMPTS));
+    Ok(lines)
+}
+
+/// Tells every fault there is.
+fn list() -> Ending {
+    let mut lines =
+        vec!["Written behind /fault/ in a URL, or in a scenario's fault or chain.".to_owned()];
+    let mut last = None;
+    for (family, about) in hoist_rehearsal::catalogue() {
+        if last != Some(family) {
+            lines.extend([String::new(), heading(family)]);
+            last = Some(family);
+        }
+        let counts = if about.counts { " (depends on what came before)" } else { "" };
+        lines.push(format!("  {:<20} {}{counts}", about.name, about.does));
+        lines.push(format!("  {:<20} as in {}", "", about.example));
+        lines.push(format!("  {:<20} right: {}", "", about.verdict));
+    }
+    print(lines)
+}
+
+fn heading(family: Family) -> String {
+    let note = match family {
+        Family::Connect => " (of connections: [[connection]] in a scenario, or --connection)",
+        Family::Dns => " ([[query]] in a scenario)",
+        _ => "",
+    };
+    format!("{family}{note}")
+}
+
+fn print(lines: Vec<String>) -> Ending {
+    let mut out = Output::stdout();
+    let written = lines.into_iter().try_for_each(|line| out.line(line));
+    match written.and_then(|()| out.flush()) {
+        Ok(()) => Ending::Clean,
+        Err(error) => {
+            unwritable(&error);
+            Ending::Stopped
+        }
+    }
 }
 
 fn wait() -> io::Result<()> {

@@ -2,7 +2,7 @@ use std::fmt::{self, Display};
 
 use super::terminal;
 
-/// Puts colours on standard error, or leaves them away.
+/// Puts colours on an output, or leaves them away.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Paint {
     on: bool,
@@ -12,6 +12,11 @@ impl Paint {
     /// As standard error and `NO_COLOR` have it.
     pub(super) fn stderr() -> Self {
         Self { on: terminal::colours() }
+    }
+
+    /// As standard output and `NO_COLOR` have it.
+    pub(super) fn stdout() -> Self {
+        Self { on: terminal::stdout_colours() }
     }
 
     /// Without colours.

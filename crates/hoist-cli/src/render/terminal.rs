@@ -1,4 +1,5 @@
 use std::io::IsTerminal;
+use std::os::fd::BorrowedFd;
 
 /// What a terminal that does not tell its width is taken for.
 const USUAL_WIDTH: usize = 80;
@@ -15,7 +16,16 @@ pub(crate) fn stderr_is_terminal() -> bool {
 
 /// The columns of the terminal behind standard error, at this moment.
 pub(super) fn width() -> usize {
-    match rustix::termios::tcgetwinsize(rustix::stdio::stderr()) {
+    width_of(rustix::stdio::stderr())
+}
+
+/// The columns of the terminal behind standard output, at this moment.
+pub(super) fn stdout_width() -> usize {
+    width_of(rustix::stdio::stdout())
+}
+
+fn width_of(output: BorrowedFd<'_>) -> usize {
+    match rustix::termios::tcgetwinsize(output) {
         Ok(size) if size.ws_col > 0 => size.ws_col.into(),
         _ => USUAL_WIDTH,
     }
@@ -23,13 +33,24 @@ pub(super) fn width() -> usize {
 
 /// Whether standard error can be drawn on: a terminal that knows how to clear a line.
 pub(super) fn draws() -> bool {
-    let dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
-    stderr_is_terminal() && !dumb
+    stderr_is_terminal() && !is_dumb()
 }
 
 /// Whether standard error takes colours: a terminal that can, and nobody who said no
 /// (<https://no-color.org>).
 pub(super) fn colours() -> bool {
-    let said_no = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    draws() && !said_no
+    draws() && !said_no()
+}
+
+/// The same of standard output.
+pub(super) fn stdout_colours() -> bool {
+    stdout_is_terminal() && !is_dumb() && !said_no()
+}
+
+fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb")
+}
+
+fn said_no() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }

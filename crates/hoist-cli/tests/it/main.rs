@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test an unwrap is a finding")]
 
+mod check;
 mod descriptors;
 mod flags;
 mod fresh;

@@ -54,3 +54,90 @@ fn a_port_that_is_taken_is_told_with_a_remedy() {
     assert_eq!(said.code, Some(3), "{said:?}");
     assert!(said.err.contains("choose another port with --port"), "{}", said.err);
 }
+
+#[test]
+fn a_scenario_says_who_meets_what_and_explain_says_so_before() {
+    let dir = folder();
+    fs::write(
+        dir.path().join("rough.toml"),
+        "seed = 3\n[[request]]\npath = \"/bytes*\"\nfault = \"reset\"\n\n\
+         [[request]]\npath = \"/flags/*\"\nattempt = 1\nchain = [\"send?bytes=9\", \"close\"]\n",
+    )
+    .unwrap();
+    let told =
+        run(dir.path(), &["rehearse", "--scenario", "rough.toml", "--explain", "/flags/fr/fr.gif"]);
+    assert_eq!(told.code, Some(0), "{told:?}");
+    assert_eq!(
+        told.out.lines().collect::<Vec<_>>(),
+        [
+            "GET /flags/fr/fr.gif of LOCAL, seed 3",
+            "attempt 1: rule 2, send?bytes=9, then close",
+            "attempt 2: no rule; whatever stands there",
+            "attempt 3: no rule; whatever stands there",
+        ]
+    );
+    let line = ["rehearse", "local", "--port", "0", "--scenario", "rough.toml", "--log", "log"];
+    let mut child = hoist(dir.path(), &line).spawn().unwrap();
+    let (_errors, base) = address(&mut child, "http://");
+    let url = format!("{base}flags/fr/fr.gif");
+    let said = run(dir.path(), &["get", "-o", "-", "--retries", "0", &url]);
+    assert_eq!(said.code, Some(1), "{said:?}");
+    let said = run(dir.path(), &["get", "-o", "out", &url]);
+    assert_eq!(said.code, Some(0), "the second attempt is met by no rule: {said:?}");
+    interrupt(&child);
+    assert_eq!(end(child).code, Some(0));
+    let log = fs::read_to_string(dir.path().join("log")).unwrap();
+    let first: serde_json::Value = serde_json::from_str(log.lines().next().unwrap()).unwrap();
+    assert_eq!((&first["decision"], &first["rule"]), (&"close".into(), &2.into()));
+}
+
+#[test]
+fn what_is_wrong_with_a_scenario_is_told_with_its_line() {
+    let dir = folder();
+    fs::write(dir.path().join("s.toml"), "[[request]]\npath = \"/\"\nfault = \"rset\"\n").unwrap();
+    let said = run(dir.path(), &["rehearse", "--scenario", "s.toml"]);
+    assert_eq!(said.code, Some(3), "{said:?}");
+    let why = "hoist: s.toml, line 3: no fault is called rset; hoist rehearse --list shows them\n";
+    assert_eq!(said.err, why);
+    let said = run(dir.path(), &["rehearse", "--scenario", "none.toml"]);
+    assert_eq!(said.code, Some(3), "{said:?}");
+    assert!(said.err.starts_with("hoist: none.toml, "), "{}", said.err);
+    for (line, why) in [
+        (&["rehearse", "--connection", "reset"] as &[&str], "no connection fault is called reset"),
+        (&["rehearse", "--tls=odd"], "a certificate is one of good, "),
+        (&["rehearse", "DNS", "--tls"], "--tls are for LOCAL, DELAY and ERROR"),
+        (&["rehearse", "LOCAL", "--ca-file", "x"], "--ca-file needs --tls"),
+    ] {
+        let said = run(dir.path(), line);
+        assert_eq!(said.code, Some(2), "{line:?} {said:?}");
+        assert!(said.err.contains(why), "{line:?} {}", said.err);
+    }
+}
+
+#[test]
+fn every_fault_is_listed() {
+    let dir = folder();
+    let said = run(dir.path(), &["rehearse", "--list"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    for (family, about) in hoist_rehearsal::catalogue() {
+        assert!(said.out.contains(&format!("\n{family}")), "{family}");
+        assert!(said.out.contains(about.does), "{}", about.name);
+        assert!(said.out.contains(about.example), "{}", about.name);
+    }
+}
+
+#[test]
+fn https_is_served_with_an_authority_of_its_own() {
+    let dir = folder();
+    for (tls, code) in [("--tls", 0), ("--tls=expired", 1)] {
+        let line = ["rehearse", "LOCAL", "--port", "0", tls, "--ca-file", "ca.pem"];
+        let mut child = hoist(dir.path(), &line).spawn().unwrap();
+        let (_errors, base) = address(&mut child, "https://");
+        let url = format!("{base}flags/fr/metadata.json");
+        let mut get = hoist(dir.path(), &["get", "-o", "-", "--retries", "0", &url]);
+        let said = end(get.env("SSL_CERT_FILE", "ca.pem").spawn().unwrap());
+        assert_eq!(said.code, Some(code), "{tls} {said:?}");
+        interrupt(&child);
+        assert_eq!(end(child).code, Some(0));
+    }
+}

@@ -1,26 +1,36 @@
 //! From a message to its answer: what is true, the manner the name asks for, and what the plan drew.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::chain::Chain;
 use super::decide::{DnsPlan, Fate, decide_name};
-use super::message::{A, AAAA, ANY, ASKED, CNAME, IN, Parsed, Query, Rcode, SOA, kind_text, parse};
+use super::message::{ASKED, CNAME, IN, Parsed, Query, Rcode, SOA, kind_text, parse};
 use super::name::Name;
+use super::play::{Asking, Packet};
+use super::rates::Rates;
+use super::rule::{Asked, QueryRule};
 use super::zone::{DnsZone, Refusal, resolve, zone_of};
 use crate::attempts::Attempts;
 use crate::hash::hash;
 use crate::truth::{DnsRecord, Proto, Truth};
 
 /// How long answers may be kept, positive and negative, in seconds.
-const TTL: u32 = 300;
-const NEGATIVE_TTL: u32 = 60;
+pub(super) const TTL: u32 = 300;
+pub(super) const NEGATIVE_TTL: u32 = 60;
 
 /// All that answering needs, shared by the sockets.
 pub(crate) struct Desk {
     pub(crate) zones: Vec<DnsZone>,
+    pub(crate) rules: Vec<QueryRule>,
+    pub(crate) rates: Rates,
+    /// Queries so far.
+    pub(crate) arrivals: AtomicU64,
     pub(crate) plan: DnsPlan,
     pub(crate) seed: u64,
     pub(crate) truth: Truth,
@@ -29,17 +39,32 @@ pub(crate) struct Desk {
 }
 
 /// What to do with one message.
+#[derive(Debug, Default)]
 pub(crate) struct Reply {
-    pub(crate) delay: Duration,
     /// None for what is not answered.
-    pub(crate) bytes: Option<Vec<u8>>,
+    pub(crate) packets: Vec<Packet>,
+    /// The connection is reset.
+    pub(crate) reset: bool,
 }
 
 struct Verdict {
     decision: &'static str,
+    rule: Option<usize>,
     delay: Duration,
     rcode: Option<Rcode>,
-    bytes: Option<Vec<u8>>,
+    reply: Reply,
+}
+
+impl Verdict {
+    fn none(decision: &'static str) -> Self {
+        Self { decision, rule: None, delay: Duration::ZERO, rcode: None, reply: Reply::default() }
+    }
+
+    fn one(decision: &'static str, delay: Duration, rcode: Rcode, bytes: Vec<u8>) -> Self {
+        let packets = vec![Packet { after: delay, bytes, elsewhere: false }];
+        let reply = Reply { packets, reset: false };
+        Self { decision, rule: None, delay, rcode: Some(rcode), reply }
+    }
 }
 
 impl Desk {
@@ -55,9 +80,7 @@ impl Desk {
         let (query, attempt, mut verdict) = match parse(message) {
             Parsed::Noise => return None,
             Parsed::Wrong(rcode, bytes) => {
-                let (decision, delay) = ("malformed", Duration::ZERO);
-                let verdict = Verdict { decision, delay, rcode: Some(rcode), bytes: Some(bytes) };
-                (None, 1, verdict)
+                (None, 1, Verdict::one("malformed", Duration::ZERO, rcode, bytes))
             }
             Parsed::Query(query) => {
                 let name = Name::from_wire(query.name());
@@ -69,9 +92,9 @@ impl Desk {
                 (Some(query), attempt, verdict)
             }
         };
-        if !room && !verdict.delay.is_zero() && verdict.bytes.is_some() {
+        if !room && verdict.reply.packets.iter().any(|packet| !packet.after.is_zero()) {
             verdict.decision = "overflow";
-            (verdict.rcode, verdict.bytes) = (None, None);
+            (verdict.rcode, verdict.reply) = (None, Reply::default());
         }
         if !self.truth.is_none() {
             self.truth.add_dns(DnsRecord {
@@ -82,29 +105,40 @@ impl Desk {
                 kind: query.as_ref().map(|q| kind_text(q.kind)).unwrap_or_default(),
                 attempt,
                 decision: verdict.decision,
+                rule: verdict.rule,
                 delay: verdict.delay,
                 rcode: verdict.rcode.map(Rcode::as_str),
             });
         }
-        Some(Reply { delay: verdict.delay, bytes: verdict.bytes })
+        Some(verdict.reply)
     }
 
     fn judge(&self, query: &Query, name: &Name, attempt: u32, proto: Proto) -> Verdict {
+        let number = self.arrivals.fetch_add(1, Relaxed) + 1;
+        let asked = Asked { name, kind: query.kind, proto, attempt, number: Some(number) };
+        let numbered = self.rules.iter().enumerate().map(|(at, rule)| (at + 1, rule));
+        let mut fitting = numbered.filter(|(rule, when)| when.meets(self.seed, *rule, asked));
+        if let Some((rule, QueryRule { chain, .. })) = fitting.next()
+            && let Some(zone) = zone_of(&self.zones, name)
+        {
+            let limit = limit(query, proto);
+            let asking = Asking { query, name, zone, attempt, proto, limit, rule };
+            return Verdict { rule: Some(rule), ..self.met(chain, &asking) };
+        }
         let drawn = decide_name(self.seed, name, query.kind, attempt, &self.plan);
         let zone = zone_of(&self.zones, name);
         let manner = zone.map(|zone| zone.manner(name)).unwrap_or_default();
         let delay = drawn.delay + manner.slow;
-        let limit = if proto == Proto::Udp { query.size } else { usize::from(u16::MAX) };
+        let limit = limit(query, proto);
         let say = |decision, rcode| {
-            let (bytes, _) = query.begin(rcode).finish(limit, false);
-            Verdict { decision, delay, rcode: Some(rcode), bytes: Some(bytes) }
+            Verdict::one(decision, delay, rcode, query.begin(rcode).finish(limit, false).0)
         };
         if query.is_newer_edns() {
             return say("malformed", Rcode::BadVers);
         }
         let lost = drawn.fate == Fate::Lost && proto == Proto::Udp;
         if lost || attempt <= manner.lossy || manner.refusal == Some(Refusal::Drop) {
-            return Verdict { decision: "drop", delay: Duration::ZERO, rcode: None, bytes: None };
+            return Verdict::none("drop");
         }
         let Some(zone) = zone.filter(|_| query.class == IN) else {
             return say("refused", Rcode::Refused);
@@ -116,14 +150,33 @@ impl Desk {
             None if failed => return say("servfail", Rcode::ServFail),
             None => {}
         }
+        if let Some((word, fault)) = manner.fault {
+            let asking = Asking { query, name, zone, attempt, proto, limit, rule: 0 };
+            let mut met = self.met(&Chain::one(word, fault), &asking);
+            for packet in &mut met.reply.packets {
+                packet.after += delay;
+            }
+            return Verdict { delay: met.delay + delay, ..met };
+        }
         let (rcode, bytes, cut) =
             self.tell(query, name, zone, limit, manner.truncate && proto == Proto::Udp);
         let decision = if cut { "truncate" } else { "answer" };
-        Verdict { decision, delay, rcode: Some(rcode), bytes: Some(bytes) }
+        Verdict::one(decision, delay, rcode, bytes)
+    }
+
+    fn met(&self, chain: &Chain, asking: &Asking<'_>) -> Verdict {
+        let played = self.play(chain, asking);
+        Verdict {
+            decision: if played.limited { "rate" } else { chain.name() },
+            rule: None,
+            delay: played.delay,
+            rcode: played.rcode,
+            reply: Reply { packets: played.packets, reset: played.reset },
+        }
     }
 
     /// The truth, as a message.
-    fn tell(
+    pub(super) fn tell(
         &self,
         query: &Query,
         name: &Name,
@@ -137,7 +190,7 @@ impl Desk {
             resolution.chain.truncate(1);
             resolution.addresses = Some(Vec::new());
         }
-        let exists = resolution.addresses.is_some() || resolution.circle;
+        let exists = resolution.addresses.is_some() || resolution.circle || resolution.outside;
         let rcode = if exists { Rcode::NoError } else { Rcode::NxDomain };
         let mut writer = query.begin(rcode);
         let mut owner = ASKED;
@@ -146,23 +199,19 @@ impl Desk {
         }
         let mut any = query.kind == CNAME && !resolution.chain.is_empty();
         for address in resolution.addresses.iter().flatten() {
-            match address {
-                IpAddr::V4(four) if matches!(query.kind, A | ANY) => {
-                    writer.answer(owner, A, TTL, &four.octets());
-                }
-                IpAddr::V6(six) if matches!(query.kind, AAAA | ANY) => {
-                    writer.answer(owner, AAAA, TTL, &six.octets());
-                }
-                _ => continue,
-            }
-            any = true;
+            any |= writer.address(owner, query.kind, TTL, *address);
         }
         if query.kind == SOA && name == zone.name() {
             writer.soa(zone.name().wire(), NEGATIVE_TTL, false);
-        } else if !any && !resolution.circle {
+        } else if !any && !resolution.circle && !resolution.outside {
             writer.soa(zone.name().wire(), NEGATIVE_TTL, true);
         }
         let (bytes, cut) = writer.finish(limit, truncate);
         (rcode, bytes, cut)
     }
+}
+
+/// The longest answer that a query takes the way it came.
+fn limit(query: &Query, proto: Proto) -> usize {
+    if proto == Proto::Udp { query.size } else { usize::from(u16::MAX) }
 }

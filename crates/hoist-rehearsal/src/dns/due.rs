@@ -12,6 +12,8 @@ pub(crate) struct Due {
     pub(crate) at: Instant,
     pub(crate) to: SocketAddr,
     pub(crate) bytes: Vec<u8>,
+    /// From another address than the one that was asked.
+    pub(crate) elsewhere: bool,
 }
 
 #[derive(Debug, Default)]

@@ -1,5 +1,7 @@
 //! Messages: queries read strictly, answers written plainly (RFC 1035, section 4; RFC 6891 for OPT).
 
+use std::net::IpAddr;
+
 use super::name;
 
 pub(crate) const A: u16 = 1;
@@ -174,8 +176,17 @@ impl Query {
         name::text(self.name())
     }
 
+    pub(crate) fn has_edns(&self) -> bool {
+        self.edns.is_some()
+    }
+
     pub(crate) fn is_newer_edns(&self) -> bool {
         self.edns.is_some_and(|version| version > 0)
+    }
+
+    /// Begins an answer as of a server that knows no EDNS.
+    pub(crate) fn begin_without_edns(&self, rcode: Rcode) -> Writer {
+        Writer { edns: None, ..self.begin(rcode) }
     }
 
     /// Begins an answer; the question is in it.
@@ -212,6 +223,20 @@ impl Writer {
     pub(crate) fn answer(&mut self, owner: At, kind: u16, ttl: u32, data: &[u8]) -> At {
         self.count(6);
         self.record(&pointer(owner), kind, ttl, data)
+    }
+
+    /// Adds the address if it is of the type asked for; tells whether it was.
+    pub(crate) fn address(&mut self, owner: At, asked: u16, ttl: u32, address: IpAddr) -> bool {
+        match address {
+            IpAddr::V4(four) if matches!(asked, A | ANY) => {
+                self.answer(owner, A, ttl, &four.octets());
+            }
+            IpAddr::V6(six) if matches!(asked, AAAA | ANY) => {
+                self.answer(owner, AAAA, ttl, &six.octets());
+            }
+            _ => return false,
+        }
+        true
     }
 
     /// Adds the SOA of a zone whose wire form is the end of `owner`'s, as an answer or as authority
@@ -273,23 +298,32 @@ fn pointer(at: At) -> [u8; 2] {
     (0xc000 | at.0).to_be_bytes()
 }
 
+/// The types with names of their own.
+const KINDS: [(u16, &str); 11] = [
+    (A, "A"),
+    (2, "NS"),
+    (CNAME, "CNAME"),
+    (SOA, "SOA"),
+    (12, "PTR"),
+    (15, "MX"),
+    (16, "TXT"),
+    (AAAA, "AAAA"),
+    (33, "SRV"),
+    (65, "HTTPS"),
+    (ANY, "ANY"),
+];
+
+/// The type that a word means: a name, or `TYPE999`.
+pub(crate) fn kind_of(text: &str) -> Option<u16> {
+    let text = text.to_ascii_uppercase();
+    let named = KINDS.iter().find(|(_, name)| *name == text).map(|(kind, _)| *kind);
+    named.or_else(|| text.strip_prefix("TYPE")?.parse().ok())
+}
+
 /// A type's name; `TYPE999` for others (RFC 3597, section 5).
 pub(crate) fn kind_text(kind: u16) -> String {
-    let known = match kind {
-        A => "A",
-        2 => "NS",
-        CNAME => "CNAME",
-        SOA => "SOA",
-        12 => "PTR",
-        15 => "MX",
-        16 => "TXT",
-        AAAA => "AAAA",
-        33 => "SRV",
-        65 => "HTTPS",
-        ANY => "ANY",
-        _ => return format!("TYPE{kind}"),
-    };
-    known.into()
+    let known = KINDS.iter().find(|(known, _)| *known == kind);
+    known.map_or_else(|| format!("TYPE{kind}"), |(_, name)| (*name).to_owned())
 }
 
 #[cfg(test)]

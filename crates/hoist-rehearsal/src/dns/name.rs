@@ -1,6 +1,8 @@
 //! Names: on the wire labels with their lengths, ending in an empty one (RFC 1035, section 3.1);
 //! compared in lower case.
 
+use std::fmt;
+
 /// The longest name and label (RFC 1035, section 2.3.4).
 const NAME_LIMIT: usize = 255;
 const LABEL_LIMIT: usize = 63;
@@ -64,6 +66,17 @@ impl Name {
         (length > 0).then(|| Self(self.0[length + 1..].to_vec()))
     }
 
+    /// A name below this one; where that would be too long, its own first label makes room.
+    pub(crate) fn below(&self, label: &[u8]) -> Self {
+        if label.len() > LABEL_LIMIT || self.0.len() + label.len() + 1 > NAME_LIMIT {
+            return self.with_label(label);
+        }
+        let mut wire = vec![u8::try_from(label.len()).unwrap_or_default()];
+        wire.extend_from_slice(label);
+        wire.extend_from_slice(&self.0);
+        Self(wire)
+    }
+
     /// The name with another first label.
     pub(crate) fn with_label(&self, label: &[u8]) -> Self {
         let length = u8::try_from(label.len().min(LABEL_LIMIT)).unwrap_or_default();
@@ -85,6 +98,12 @@ impl Name {
             at += usize::from(self.0[at]) + 1;
         }
         at == above
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&text(&self.0))
     }
 }
 

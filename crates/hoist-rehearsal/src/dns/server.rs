@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,6 +14,8 @@ use tokio::time::Instant;
 use super::answer::Desk;
 use super::decide::DnsPlan;
 use super::name::Name;
+use super::rates::Rates;
+use super::rule::QueryRule;
 use super::zone::{self, DnsZone, NameTruth};
 use super::{tcp, udp};
 use crate::attempts::Attempts;
@@ -26,6 +29,8 @@ use crate::truth::Truth;
 pub struct DnsRehearsal {
     /// The zones it answers for; the closest one around a name does. All else is REFUSED.
     pub zones: Vec<DnsZone>,
+    /// Faults for queries, by rules.
+    pub rules: Vec<QueryRule>,
     /// The wait before each answer, drawn uniformly.
     pub delay: RangeInclusive<Duration>,
     /// The share of UDP queries, 0 to 1, that are lost.
@@ -43,6 +48,7 @@ impl DnsRehearsal {
     pub fn new(zones: impl Into<Vec<DnsZone>>) -> Self {
         Self {
             zones: zones.into(),
+            rules: Vec::new(),
             delay: Duration::ZERO..=Duration::ZERO,
             loss: 0.0,
             servfail: 0.0,
@@ -73,15 +79,18 @@ impl DnsRehearsal {
         let bound = bind::all(addrs, |addr| {
             let listener = bind::tcp(addr)?;
             let at = listener.local_addr()?;
-            Ok((at, (listener, bind::udp(at)?)))
+            Ok((at, (listener, bind::udp(at)?, elsewhere(at)?)))
         })?;
         let (addrs, sockets): (Vec<_>, Vec<_>) = bound.into_iter().unzip();
         let counters = Arc::new(Counters::default());
-        let (zones, seed, truth) = (self.zones, self.seed, self.truth);
+        let (zones, rules, seed, truth) = (self.zones, self.rules, self.seed, self.truth);
         let (log, counts) = (truth.clone(), Arc::clone(&counters));
         launch("rehearsal-dns", addrs, truth, counters, move || {
             let desk = Arc::new(Desk {
                 zones,
+                rates: Rates::new(rules.len()),
+                rules,
+                arrivals: AtomicU64::new(0),
                 plan,
                 seed,
                 truth: log,
@@ -89,9 +98,9 @@ impl DnsRehearsal {
                 started: Instant::now(),
             });
             let mut tasks = JoinSet::new();
-            for (listener, datagrams) in sockets {
+            for (listener, datagrams, elsewhere) in sockets {
                 let listener = TcpListener::from_std(listener)?;
-                let datagrams = UdpSocket::from_std(datagrams)?;
+                let datagrams = (UdpSocket::from_std(datagrams)?, UdpSocket::from_std(elsewhere)?);
                 tasks.spawn(udp::serve(datagrams, Arc::clone(&desk), Arc::clone(&counts)));
                 tasks.spawn(tcp::serve(listener, Arc::clone(&desk), Arc::clone(&counts)));
             }
@@ -109,4 +118,22 @@ impl DnsRehearsal {
         let hosts: Vec<_> = hosts.into_iter().map(|(name, at)| (name, vec![at])).collect();
         Self::new(DnsZone::listed(".", hosts).into_iter().collect::<Vec<_>>())
     }
+}
+
+/// A socket of another port, and where the family has one to spare of another loopback address.
+fn elsewhere(at: SocketAddr) -> io::Result<std::net::UdpSocket> {
+    let mut other = at;
+    other.set_port(0);
+    if let IpAddr::V4(four) = at.ip()
+        && four.is_loopback()
+    {
+        let [a, b, c, d] = four.octets();
+        let mut neighbour = other;
+        neighbour.set_ip([a, b, c, if d == 254 { 1 } else { d.wrapping_add(1).max(1) }].into());
+        // Not every system has all of 127.0.0.0/8.
+        if let Ok(socket) = bind::udp(neighbour) {
+            return Ok(socket);
+        }
+    }
+    bind::udp(other)
 }

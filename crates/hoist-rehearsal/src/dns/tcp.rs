@@ -12,6 +12,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::answer::Desk;
 use super::due::{Due, Waiting};
+use super::play::Packet;
+use crate::http::reset_on_close;
 use crate::running::pass_on_panic;
 use crate::stats::Counters;
 use crate::truth::Proto;
@@ -75,13 +77,16 @@ async fn converse(
         while pending.waiting.len() < WAITING {
             let Some((message, length)) = frame(&inbox[used..]) else { break };
             if let Some(reply) = desk.reply(message, Proto::Tcp, from, true) {
-                pending.counters.requests.begin();
-                match reply.bytes {
-                    None => pending.counters.requests.end(),
-                    Some(bytes) => {
-                        let at = Instant::now() + reply.delay;
-                        pending.waiting.push(Due { at, to: from, bytes });
-                    }
+                pending.counters.requests.begin_with(reply.packets.len().max(1) as u64);
+                if reply.packets.is_empty() {
+                    pending.counters.requests.end();
+                }
+                for Packet { after, bytes, elsewhere } in reply.packets {
+                    let at = Instant::now() + after;
+                    pending.waiting.push(Due { at, to: from, bytes, elsewhere });
+                }
+                if reply.reset {
+                    return reset_on_close(&stream);
                 }
             }
             used += length;

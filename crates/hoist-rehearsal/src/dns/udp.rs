@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::answer::Desk;
 use super::due::{Due, Waiting};
+use super::play::Packet;
 use crate::stats::Counters;
 use crate::truth::Proto;
 
@@ -19,13 +20,19 @@ const BURST: usize = 64;
 /// Longer queries than this are none.
 const QUERY: usize = 4096;
 
-pub(crate) async fn serve(socket: UdpSocket, desk: Arc<Desk>, counters: Arc<Counters>) {
+/// `elsewhere` is a socket of another address, for answers that come from where nobody asked.
+pub(crate) async fn serve(
+    (socket, elsewhere): (UdpSocket, UdpSocket),
+    desk: Arc<Desk>,
+    counters: Arc<Counters>,
+) {
     let mut waiting = Waiting::default();
     let mut buffer = vec![0; QUERY];
     loop {
         let now = Instant::now();
         while let Some(due) = waiting.pop(now) {
-            send(&socket, &due.bytes, due.to).await;
+            let from = if due.elsewhere { &elsewhere } else { &socket };
+            send(from, &due.bytes, due.to).await;
             counters.requests.end();
         }
         tokio::select! {
@@ -47,17 +54,23 @@ pub(crate) async fn serve(socket: UdpSocket, desk: Arc<Desk>, counters: Arc<Coun
                     let Some(reply) = desk.reply(&buffer[..n], Proto::Udp, from, room) else {
                         continue;
                     };
-                    counters.requests.begin();
-                    match reply.bytes {
-                        None => counters.requests.end(),
-                        Some(bytes) if reply.delay.is_zero() => answers.push((bytes, from)),
-                        Some(bytes) => {
-                            waiting.push(Due { at: Instant::now() + reply.delay, to: from, bytes });
+                    // In flight until its last answer is sent.
+                    counters.requests.begin_with(reply.packets.len().max(1) as u64);
+                    if reply.packets.is_empty() {
+                        counters.requests.end();
+                    }
+                    for Packet { after, bytes, elsewhere } in reply.packets {
+                        if after.is_zero() {
+                            answers.push((bytes, from, elsewhere));
+                        } else {
+                            let at = Instant::now() + after;
+                            waiting.push(Due { at, to: from, bytes, elsewhere });
                         }
                     }
                 }
-                for (bytes, to) in answers {
-                    send(&socket, &bytes, to).await;
+                for (bytes, to, from_elsewhere) in answers {
+                    let from = if from_elsewhere { &elsewhere } else { &socket };
+                    send(from, &bytes, to).await;
                     counters.requests.end();
                 }
                 // Others on this thread get their turn even under a flood.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
+use super::fault::{Fault, OverTcp};
 use super::name::Name;
 use crate::hash::{Draws, hash};
 
@@ -22,8 +23,16 @@ pub struct DnsZone {
 
 #[derive(Clone, Debug)]
 enum Names {
-    Listed(HashMap<Name, Vec<IpAddr>>),
+    Listed(HashMap<Name, Listed>),
     Generated { exist_rate: f64 },
+}
+
+/// What a listed name has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Listed {
+    pub(super) addresses: Vec<IpAddr>,
+    /// It is an alias of this name, and has no addresses.
+    pub(super) alias: Option<Name>,
 }
 
 /// What is true of a name, for holding a client's verdict against.
@@ -56,7 +65,7 @@ impl DnsZone {
         names: impl IntoIterator<Item = (&'a str, Vec<IpAddr>)>,
     ) -> Option<Self> {
         let name = Name::parse(zone)?;
-        let mut all: HashMap<Name, Vec<IpAddr>> = HashMap::new();
+        let mut all: HashMap<Name, Listed> = HashMap::new();
         for (text, addresses) in names {
             let full = match text {
                 "" | "@" => zone.to_owned(),
@@ -67,15 +76,14 @@ impl DnsZone {
             let Some(full) = Name::parse(&full).filter(|full| full.is_within(&name)) else {
                 continue;
             };
-            // Names above an existing one exist (RFC 8020).
-            let mut above = full.parent();
-            while let Some(parent) = above.filter(|parent| parent.is_within(&name)) {
-                above = parent.parent();
-                all.entry(parent).or_default();
-            }
-            all.entry(full).or_default().extend(addresses);
+            list_above(&mut all, &full, &name);
+            all.entry(full).or_default().addresses.extend(addresses);
         }
         Some(Self { name, names: Names::Listed(all) })
+    }
+
+    pub(super) fn of(name: Name, names: HashMap<Name, Listed>) -> Self {
+        Self { name, names: Names::Listed(names) }
     }
 
     /// A zone whose names exist with the rate given, 0 to 1, and take the shapes that
@@ -90,8 +98,9 @@ impl DnsZone {
 
     fn look(&self, seed: u64, name: &Name) -> Found {
         match &self.names {
-            Names::Listed(names) => match names.get(name) {
-                Some(addresses) => Found::Name(addresses.clone()),
+            Names::Listed(names) => match names.get(name).or_else(|| wildcard(names, name)) {
+                Some(Listed { alias: Some(alias), .. }) => Found::Alias(alias.clone()),
+                Some(Listed { addresses, .. }) => Found::Name(addresses.clone()),
                 None if *name == self.name => Found::Name(Vec::new()),
                 None => Found::Nothing,
             },
@@ -143,6 +152,27 @@ impl DnsZone {
     }
 }
 
+/// Names above an existing one exist (RFC 8020).
+pub(super) fn list_above(all: &mut HashMap<Name, Listed>, full: &Name, zone: &Name) {
+    let mut above = full.parent();
+    while let Some(parent) = above.filter(|parent| parent.is_within(zone)) {
+        above = parent.parent();
+        all.entry(parent).or_default();
+    }
+}
+
+/// The `*` below the closest name above that exists, if there is one (RFC 4592, section 3.3.1).
+fn wildcard<'a>(names: &'a HashMap<Name, Listed>, name: &Name) -> Option<&'a Listed> {
+    let mut above = name.parent();
+    while let Some(parent) = above {
+        if names.contains_key(&parent) {
+            return names.get(&parent.below(b"*"));
+        }
+        above = parent.parent();
+    }
+    None
+}
+
 enum Found {
     Nothing,
     Name(Vec<IpAddr>),
@@ -158,6 +188,8 @@ pub(crate) struct Resolution {
     pub(crate) addresses: Option<Vec<IpAddr>>,
     /// The chain leads in a circle.
     pub(crate) circle: bool,
+    /// The chain leads out of the zone.
+    pub(crate) outside: bool,
 }
 
 /// The closest zone around a name.
@@ -170,6 +202,11 @@ pub(crate) fn resolve(zone: &DnsZone, seed: u64, name: &Name) -> Resolution {
     let mut resolution = Resolution::default();
     let mut name = name.clone();
     loop {
+        // What lies outside of the zone is another's to tell.
+        if !name.is_within(&zone.name) {
+            resolution.outside = true;
+            return resolution;
+        }
         match zone.look(seed, &name) {
             Found::Nothing => return resolution,
             Found::Name(addresses) => {
@@ -192,8 +229,8 @@ pub(crate) fn truth(zones: &[DnsZone], seed: u64, name: &Name) -> NameTruth {
     let Some(zone) = zone_of(zones, name) else { return NameTruth::default() };
     let resolution = resolve(zone, seed, name);
     let mut truth = NameTruth {
-        exists: resolution.addresses.is_some() || resolution.circle,
-        told: zone.manner(name).refusal.is_none() && !resolution.circle,
+        exists: resolution.addresses.is_some() || resolution.circle || resolution.outside,
+        told: zone.manner(name).tells() && !resolution.circle && !resolution.outside,
         ..NameTruth::default()
     };
     for address in resolution.addresses.unwrap_or_default() {
@@ -206,13 +243,15 @@ pub(crate) fn truth(zones: &[DnsZone], seed: u64, name: &Name) -> NameTruth {
 }
 
 /// How a name asks to be answered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Manner {
     pub(crate) truncate: bool,
     pub(crate) slow: Duration,
     pub(crate) flaky: u32,
     pub(crate) lossy: u32,
     pub(crate) refusal: Option<Refusal>,
+    /// Another fault, and the word for it.
+    pub(crate) fault: Option<(&'static str, Fault)>,
 }
 
 /// The name is never answered rightly.
@@ -223,7 +262,36 @@ pub(crate) enum Refusal {
     Drop,
 }
 
+/// The words that ask for a fault, with its name.
+const WORDS: [(&[u8], &str, Fault); 9] = [
+    (b"dup", "duplicate", Fault::Duplicate(2)),
+    (b"lower", "lower-case", Fault::LowerCase),
+    (b"noedns", "no-edns", Fault::NoEdns),
+    (b"wrongid", "wrong-id", Fault::WrongId),
+    (b"wrongquestion", "wrong-question", Fault::WrongQuestion),
+    (b"wrongsource", "wrong-source", Fault::WrongSource),
+    (b"garbage", "garbage", Fault::Garbage),
+    (b"tcsilent", "truncate", Fault::Truncate(OverTcp::Silent)),
+    (b"tcreset", "truncate", Fault::Truncate(OverTcp::Reset)),
+];
+
 impl Manner {
+    /// Whether the truth comes through in the end.
+    fn tells(&self) -> bool {
+        let never = match &self.fault {
+            Some((_, fault)) => matches!(
+                fault,
+                Fault::WrongId
+                    | Fault::WrongQuestion
+                    | Fault::WrongSource
+                    | Fault::Garbage
+                    | Fault::Truncate(OverTcp::Silent | OverTcp::Reset)
+            ),
+            None => false,
+        };
+        self.refusal.is_none() && !never
+    }
+
     /// The manner that a label asks for, and the label without the asking.
     fn of(mut label: &[u8]) -> (Self, &[u8]) {
         let mut manner = Self::default();
@@ -257,7 +325,16 @@ impl Manner {
                     manner.lossy = n;
                     after
                 }
-                _ => return (manner, label),
+                (b"forged", Some(n)) => {
+                    manner.fault = Some(("forged", Fault::Forged(n.min(1000).into())));
+                    after
+                }
+                (word, _) => {
+                    let found = WORDS.into_iter().find(|(known, ..)| *known == word);
+                    let Some((_, name, fault)) = found else { return (manner, label) };
+                    manner.fault = Some((name, fault));
+                    rest
+                }
             };
         }
     }

@@ -30,14 +30,17 @@ enum Head {
     Whole(usize),
     /// More than we take. The flag says that even the request line is too long.
     TooLong(bool),
+    /// Nothing came for as long as may be.
+    Quiet,
     /// Nothing more comes.
     Ended,
 }
 
 pub(crate) async fn serve(mut wire: Wire, conn: u64, shared: &Shared) {
     let (mut inbox, mut head, mut out) = (Vec::with_capacity(2048), Vec::new(), Vec::new());
+    let (mut nth, mut idle, mut farewell) = (0, IDLE, b"".as_slice());
     loop {
-        let whole = match read_head(&mut wire, &mut inbox).await {
+        let whole = match read_head(&mut wire, &mut inbox, idle).await {
             Ok(Head::Whole(length)) => {
                 head.clear();
                 head.extend(inbox.drain(..length));
@@ -48,11 +51,18 @@ pub(crate) async fn serve(mut wire: Wire, conn: u64, shared: &Shared) {
                 head.extend_from_slice(if line { b"414" } else { b"431" });
                 false
             }
-            Ok(Head::Ended) | Err(_) => return,
+            Ok(Head::Quiet) if !farewell.is_empty() => {
+                // Whether the client still hears it or not, the connection is over.
+                let _ = timeout(LINGER, wire.write_all(farewell)).await;
+                return close(wire).await;
+            }
+            Ok(Head::Quiet | Head::Ended) | Err(_) => return,
         };
-        let end = {
+        nth += 1;
+        let end;
+        (end, idle, farewell) = {
             let _in_flight = shared.counters.requests.enter();
-            one(&mut wire, conn, shared, (&mut inbox, &head, &mut out), whole).await
+            one(&mut wire, (conn, nth), shared, (&mut inbox, &head, &mut out), whole).await
         };
         match end {
             End::Keep => {}
@@ -69,14 +79,15 @@ pub(crate) async fn serve(mut wire: Wire, conn: u64, shared: &Shared) {
     }
 }
 
-/// Answers one request; says how the connection goes on.
+/// Answers one request; says how the connection goes on, how long it may then be quiet, and what is
+/// said when it has been.
 async fn one(
     wire: &mut Wire,
-    conn: u64,
+    conn: (u64, u64),
     shared: &Shared,
     (inbox, head, out): (&mut Vec<u8>, &[u8], &mut Vec<u8>),
     whole: bool,
-) -> End {
+) -> (End, Duration, &'static [u8]) {
     let parsed = if whole { Request::parse(head) } else { Err("the request head is too long") };
     let (request, attempt, wrong) = match parsed {
         Ok(request) => (request, count(shared, &request), None),
@@ -92,7 +103,7 @@ async fn one(
         exchange.end_text("only GET and HEAD").await
     } else {
         match route::answer(&mut exchange).await {
-            Err(Trouble::BadRequest(why)) => exchange.refuse(why).await,
+            Err(Trouble::BadRequest(why)) => exchange.refuse(&why.0).await,
             answered => answered,
         }
     };
@@ -100,7 +111,7 @@ async fn one(
     if !exchange.done && exchange.end == End::Keep {
         exchange.end = End::Close;
     }
-    exchange.end
+    (exchange.end, exchange.idle, exchange.farewell)
 }
 
 fn status_of(code: &[u8]) -> u16 {
@@ -114,8 +125,9 @@ fn count(shared: &Shared, request: &Request<'_>) -> u32 {
     shared.attempts.lock().unwrap_or_else(PoisonError::into_inner).count(key)
 }
 
-async fn read_head(wire: &mut Wire, inbox: &mut Vec<u8>) -> io::Result<Head> {
-    let deadline = Instant::now() + IDLE;
+/// `idle` is how long the wait for its first byte may be.
+async fn read_head(wire: &mut Wire, inbox: &mut Vec<u8>, idle: Duration) -> io::Result<Head> {
+    let mut deadline = Instant::now() + idle;
     let mut seen = 0;
     loop {
         // Empty lines before a request line are to be ignored (RFC 9112, section 2.2).
@@ -131,9 +143,13 @@ async fn read_head(wire: &mut Wire, inbox: &mut Vec<u8>) -> io::Result<Head> {
         }
         seen = inbox.len();
         match timeout_at(deadline, wire.read_buf(inbox)).await {
-            Ok(Ok(0)) | Err(_) => return Ok(Head::Ended),
+            Ok(Ok(0)) => return Ok(Head::Ended),
+            Err(_) => return Ok(if seen == 0 { Head::Quiet } else { Head::Ended }),
             Ok(read) => read?,
         };
+        if seen == 0 {
+            deadline = deadline.max(Instant::now() + IDLE);
+        }
     }
 }
 

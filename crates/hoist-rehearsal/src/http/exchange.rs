@@ -9,17 +9,19 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::connection::IDLE;
+use super::representation::Representation;
 use super::request::{HEAD_LIMIT, Request};
 use super::server::Shared;
 use super::status::reason;
 use super::wire::Wire;
-use crate::hash::body_bytes;
+use crate::hash::{Draws, hash};
+use crate::spec::{LONGEST, Wrong};
 use crate::truth::{End, HttpRecord};
 
 /// The longest that a fault waits for a client to give up, and that a write waits for it to read.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(10);
+pub(crate) const PATIENCE: Duration = LONGEST;
 /// Body bytes made and written at once.
-const PIECE: u64 = 64 << 10;
+pub(crate) const PIECE: u64 = 64 << 10;
 
 /// Why an answer could not be given as meant.
 #[derive(Debug)]
@@ -27,7 +29,13 @@ pub(crate) enum Trouble {
     /// The client left, or the connection broke.
     Gone(#[expect(dead_code, reason = "shown by Debug")] io::Error),
     /// The request cannot be served; nothing has been written yet.
-    BadRequest(&'static str),
+    BadRequest(Wrong),
+}
+
+impl From<Wrong> for Trouble {
+    fn from(wrong: Wrong) -> Self {
+        Self::BadRequest(wrong)
+    }
 }
 
 impl From<io::Error> for Trouble {
@@ -44,14 +52,32 @@ pub(crate) struct Exchange<'a> {
     pub(crate) arrived: Instant,
     pub(crate) attempt: u32,
     pub(crate) decision: &'static str,
+    /// The rule of the scenario that decided, from 1.
+    pub(crate) rule: Option<usize>,
     pub(crate) delay: Duration,
+    /// What the answer's body is cut from.
+    pub(crate) content: Representation,
     pub(crate) end: End,
+    /// How long the connection may be quiet after this exchange.
+    pub(crate) idle: Duration,
+    /// What is said unasked when it has been quiet for so long.
+    pub(crate) farewell: &'static [u8],
+    /// The number of this request on its connection, from 1.
+    pub(crate) nth: u64,
     /// Whether the answer was given as meant; if not, the connection is not used again.
     pub(crate) done: bool,
     conn: u64,
+    /// Whether the content's head has been begun.
+    begun: bool,
     status: Option<u16>,
+    /// Retry-After, as said.
+    again: Option<String>,
+    /// Whether the body is cut from the content.
+    cut: bool,
     promised: Option<u64>,
     sent: u64,
+    /// How far into the content body bytes were said.
+    told: u64,
     wire: &'a mut Wire,
     /// Bytes the client sent after this request.
     inbox: &'a mut Vec<u8>,
@@ -64,7 +90,7 @@ impl<'a> Exchange<'a> {
     pub(crate) fn new(
         request: Request<'a>,
         shared: &'a Shared,
-        conn: u64,
+        (conn, nth): (u64, u64),
         attempt: u32,
         wire: &'a mut Wire,
         (inbox, out): (&'a mut Vec<u8>, &'a mut Vec<u8>),
@@ -77,12 +103,21 @@ impl<'a> Exchange<'a> {
             arrived: Instant::now(),
             attempt,
             decision: "refused",
+            rule: None,
             delay: Duration::ZERO,
+            content: Representation::default(),
+            idle: IDLE,
+            farewell: b"",
+            nth,
             done: false,
             conn,
+            begun: false,
             status: None,
+            again: None,
+            cut: false,
             promised: None,
             sent: 0,
+            told: 0,
             wire,
             inbox,
             out,
@@ -110,13 +145,42 @@ impl<'a> Exchange<'a> {
 
     /// Begins the head of an answer, dropping what was not written of another.
     pub(crate) fn head(&mut self, status: u16) -> &mut Self {
-        self.out.clear();
+        self.take_back();
         self.status = Some(status);
+        (self.again, self.cut) = (None, false);
         self.line(format_args!("HTTP/1.1 {status} {}", reason(status)));
         self.header("Server", "hoist-rehearsal")
     }
 
+    /// Begins the head of an answer with this text for a status line.
+    pub(crate) fn status_line(&mut self, text: &str) -> &mut Self {
+        self.take_back();
+        self.status = text.split(' ').nth(1).and_then(|code| code.parse().ok());
+        self.line(format_args!("{text}"))
+    }
+
+    /// Takes the carriage returns out of all that was said and not flushed.
+    pub(crate) fn without_crs(&mut self) -> &mut Self {
+        self.out.retain(|byte| *byte != b'\r');
+        self.body_from = self.out.len();
+        self
+    }
+
+    fn take_back(&mut self) {
+        self.out.clear();
+        self.body_from = 0;
+    }
+
+    /// Takes back what was said and not flushed.
+    pub(crate) fn take_said(&mut self) -> Vec<u8> {
+        self.body_from = 0;
+        std::mem::take(self.out)
+    }
+
     pub(crate) fn header(&mut self, name: &str, value: impl Display) -> &mut Self {
+        if name == "Retry-After" {
+            self.again = Some(value.to_string());
+        }
         self.line(format_args!("{name}: {value}"))
     }
 
@@ -137,9 +201,18 @@ impl<'a> Exchange<'a> {
     }
 
     fn line(&mut self, line: std::fmt::Arguments<'_>) -> &mut Self {
+        let before = self.out.len();
         // Writing to memory does not fail.
         let _ = self.out.write_fmt(line);
         self.out.extend_from_slice(b"\r\n");
+        self.no_body_since(before)
+    }
+
+    /// What was said since the output had this length is no body.
+    fn no_body_since(&mut self, before: usize) -> &mut Self {
+        if self.body_from == before {
+            self.body_from = self.out.len();
+        }
         self
     }
 
@@ -186,38 +259,99 @@ impl<'a> Exchange<'a> {
 
     /// Bytes on the wire that are no body: chunk framing, garbage.
     pub(crate) fn raw(&mut self, bytes: &[u8]) -> &mut Self {
-        if self.body_from == self.out.len() {
-            self.body_from += bytes.len();
-        }
+        let before = self.out.len();
         self.out.extend_from_slice(bytes);
+        self.no_body_since(before)
+    }
+
+    /// Begins a 200 with the content's type; its framing is the caller's to say.
+    pub(crate) fn ok(&mut self) -> &mut Self {
+        let kind = self.content.kind;
+        self.head(200).header("Content-Type", kind).cut = true;
         self
     }
 
-    /// The bytes `from..to` of the endless body, see [`body_bytes`].
-    pub(crate) async fn made_body(&mut self, from: u64, to: u64) -> Answered {
+    /// Puts so many made bytes in the place of the content, if asked to.
+    pub(crate) fn resize(&mut self, of: Option<u64>) {
+        if let Some(of) = of {
+            self.content = Representation::made(of);
+        }
+    }
+
+    /// A number in `[0, 1)` that is the same for the same seed, request and attempt.
+    pub(crate) fn draw(&self, what: &[u8]) -> f64 {
+        let Request { method, target, .. } = self.request;
+        draw(self.shared.seed, method, target, self.attempt, what)
+    }
+
+    /// Whether a part of the content has been sent.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.begun
+    }
+
+    /// The head of the content as it should be, unless that has been sent.
+    pub(crate) fn open(&mut self) -> &mut Self {
+        if !self.begun {
+            self.begun = true;
+            let length = self.content.length();
+            self.ok().length(length).end_head();
+        }
+        self
+    }
+
+    /// All of the content that has not been sent yet, as it should be.
+    pub(crate) async fn rest(&mut self) -> Answered {
+        self.open();
+        self.part(self.told, self.content.length()).await?;
+        self.flush().await
+    }
+
+    /// The next `n` bytes of the content, its head before the first.
+    pub(crate) async fn more(&mut self, n: u64) -> Answered {
+        self.open();
+        let to = self.told.saturating_add(n).min(self.content.length());
+        self.part(self.told, to).await?;
+        self.flush().await
+    }
+
+    /// The bytes `from..to` of the content; beyond its end, of the endless body.
+    pub(crate) async fn part(&mut self, from: u64, to: u64) -> Answered {
         if self.request.is_head() {
             return Ok(());
         }
+        self.cut = true;
         let mut at = from;
         while at < to {
-            let n = PIECE.min(to - at);
-            let start = self.out.len();
-            self.out.resize(start + usize::try_from(n).unwrap_or_default(), 0);
-            body_bytes(at, &mut self.out[start..]);
-            at += n;
+            let next = to.min(at + PIECE);
+            self.content.read(at, next, self.out).await?;
+            at = next;
             self.flush().await?;
         }
+        self.told = self.told.max(to);
         Ok(())
     }
 
-    /// One chunk of the endless body (RFC 9112, section 7.1).
-    pub(crate) async fn made_chunk(&mut self, from: u64, to: u64) -> Answered {
+    /// One chunk of the content (RFC 9112, section 7.1).
+    pub(crate) async fn chunk(&mut self, from: u64, to: u64) -> Answered {
+        self.chunk_with(from, to, "").await
+    }
+
+    /// One chunk with an extension (RFC 9112, section 7.1.1).
+    pub(crate) async fn chunk_with(&mut self, from: u64, to: u64, extension: &str) -> Answered {
         if self.request.is_head() || from == to {
             return Ok(());
         }
-        let size = format!("{:x}\r\n", to - from);
-        self.raw(size.as_bytes()).made_body(from, to).await?;
+        let size = format!("{:x}{extension}\r\n", to - from);
+        self.raw(size.as_bytes()).part(from, to).await?;
         self.raw(b"\r\n").flush().await
+    }
+
+    /// The end of a chunked body, without trailers.
+    pub(crate) async fn last_chunk(&mut self) -> Answered {
+        if !self.request.is_head() {
+            self.raw(b"0\r\n\r\n");
+        }
+        self.flush().await
     }
 
     /// Hands all that was said to the system, counting body bytes as they go.
@@ -238,6 +372,11 @@ impl<'a> Exchange<'a> {
         self.body_from = 0;
         self.wire.flush().await?;
         Ok(())
+    }
+
+    /// Waits for `time` from now, or until the client leaves.
+    pub(crate) async fn pause(&mut self, time: Duration) -> Answered {
+        self.wait(self.arrived.elapsed() + time).await
     }
 
     /// Waits until `time` after the request arrived, or until the client leaves.
@@ -287,10 +426,19 @@ impl<'a> Exchange<'a> {
             method: self.request.method.to_owned(),
             host: self.request.host.to_ascii_lowercase(),
             path: self.request.target.to_owned(),
+            authorization: self.request.carries("authorization")
+                || self.request.carries("proxy-authorization"),
+            cookie: self.request.carries("cookie"),
             attempt: self.attempt,
             decision: self.decision,
+            rule: self.rule,
             delay: self.delay,
             status: self.status,
+            retry_after: self.again.take(),
+            whole: self
+                .status
+                .filter(|status| self.cut && (200..300).contains(status))
+                .map(|_| self.content.length()),
             body_promised: self.promised,
             body_sent: self.sent,
             end: self.end,
@@ -305,6 +453,12 @@ impl Drop for Exchange<'_> {
         }
         self.log();
     }
+}
+
+/// A number in `[0, 1)`, one for each seed, request, attempt and purpose.
+pub(crate) fn draw(seed: u64, method: &str, target: &str, attempt: u32, what: &[u8]) -> f64 {
+    let parts = [method.as_bytes(), target.as_bytes(), &attempt.to_le_bytes(), what];
+    Draws::from(hash(seed, &parts)).unit()
 }
 
 /// Reads on, so that a client's leaving is seen; what it sends meanwhile is kept for later.

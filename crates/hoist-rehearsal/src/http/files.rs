@@ -1,44 +1,19 @@
 //! A folder as content. Files are opened and read off the serving thread.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use super::exchange::{Answered, Exchange};
-use super::request::decode;
+use super::representation::{Representation, blocking};
+use crate::percent::decode;
 
-/// Read and written at once.
-const PIECE: usize = 256 << 10;
-
-pub(crate) async fn answer(ex: &mut Exchange<'_>, dir: &Path) -> Answered {
-    let path = inside(ex.request.path);
-    ex.wait(ex.delay).await?;
-    let opened = match &path {
-        Some(path) => {
-            let (dir, path) = (dir.to_owned(), path.clone());
-            blocking(move || Ok(open(&dir, &path))).await?
-        }
-        None => None,
-    };
-    let Some((mut file, length)) = opened else { return ex.text(404, "no such file").await };
-    let kind = content_type(path.as_deref().unwrap_or(Path::new("")));
-    ex.head(200).header("Content-Type", kind).length(length).end_head();
-    let (mut left, mut piece) = (length, Vec::new());
-    while left > 0 && !ex.request.is_head() {
-        let want = left.min(PIECE as u64);
-        (file, piece) = blocking(move || {
-            piece.clear();
-            // A file that shrinks meanwhile must not end in a body that looks whole.
-            match (&mut file).take(want).read_to_end(&mut piece)? {
-                0 => Err(io::ErrorKind::UnexpectedEof.into()),
-                _ => Ok((file, piece)),
-            }
-        })
-        .await?;
-        left -= piece.len() as u64;
-        ex.body(&piece).await?;
-    }
-    ex.flush().await
+/// The file at a path; none when there is none inside the folder.
+pub(crate) async fn find(path: &str, dir: &Path) -> io::Result<Option<Representation>> {
+    let Some(path) = inside(path) else { return Ok(None) };
+    let kind = content_type(&path);
+    let dir = dir.to_owned();
+    let opened = blocking(move || Ok(open(&dir, &path))).await?;
+    Ok(opened.map(|(file, length)| Representation::file(kind, file, length)))
 }
 
 /// The relative path a URL path means, if every part of it is a plain name.
@@ -90,18 +65,6 @@ fn content_type(path: &Path) -> &'static str {
         "gz" => "application/gzip",
         "zip" => "application/zip",
         _ => "application/octet-stream",
-    }
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> io::Result<T> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(io::ErrorKind::Interrupted.into()),
-        },
     }
 }
 

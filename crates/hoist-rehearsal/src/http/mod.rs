@@ -33,16 +33,24 @@
 mod connection;
 mod decide;
 mod exchange;
+mod explain;
 mod faults;
 mod files;
 mod flags;
+mod range;
+mod representation;
 mod request;
 mod route;
 mod server;
 mod status;
+mod version;
 mod wire;
 
 pub(crate) use decide::within;
 pub use decide::{Decision, Plan, decide};
+pub(crate) use faults::{
+    CERTIFICATES, CONNECTIONS, Case, Chain, ConnectionFault, Door, Right, all, catalogue,
+};
 pub use server::{Content, HttpRehearsal};
 pub use status::reason;
+pub(crate) use wire::reset_on_close;

@@ -1,8 +1,6 @@
 //! A request head, parsed without copying (RFC 9112). Strict where a client could be wrong: what a
 //! client must not send is a 400, so that the judge does not overlook it.
 
-use std::borrow::Cow;
-
 /// The longest head taken: clients may send URLs of 60 KiB.
 pub(crate) const HEAD_LIMIT: usize = 128 << 10;
 
@@ -94,12 +92,28 @@ impl<'a> Request<'a> {
         self.method == "HEAD"
     }
 
-    /// The parameters of the query in order. A parameter without `=` has an empty value.
-    pub(crate) fn params(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
-        self.query
-            .split('&')
-            .filter(|pair| !pair.is_empty())
-            .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+    /// The first value of a header, without the white space around it; none when it is not UTF-8.
+    pub(crate) fn header(&self, name: &str) -> Option<&'a str> {
+        let mut lines = self.headers;
+        while let Some(end) = find(lines, *b"\r\n") {
+            let line = &lines[..end];
+            lines = &lines[end + 2..];
+            if let Some(colon) = line.iter().position(|&b| b == b':')
+                && line[..colon].eq_ignore_ascii_case(name.as_bytes())
+            {
+                return std::str::from_utf8(line[colon + 1..].trim_ascii()).ok();
+            }
+        }
+        None
+    }
+
+    /// Whether there is a header of this name.
+    pub(crate) fn carries(&self, name: &str) -> bool {
+        self.headers.split(|&byte| byte == b'\n').any(|line| {
+            line.split(|&byte| byte == b':').next().is_some_and(|named| {
+                named.len() < line.len() && named.eq_ignore_ascii_case(name.as_bytes())
+            })
+        })
     }
 }
 
@@ -180,28 +194,6 @@ fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-/// Percent-decodes; an error for what is not UTF-8 then, or a `%` without two digits.
-pub(crate) fn decode(text: &str) -> Result<Cow<'_, str>, &'static str> {
-    if !text.contains('%') {
-        return Ok(Cow::Borrowed(text));
-    }
-    let mut bytes = text.bytes();
-    let mut out = Vec::with_capacity(text.len());
-    while let Some(byte) = bytes.next() {
-        let byte = if byte == b'%' {
-            let mut digit = || bytes.next().and_then(|b| char::from(b).to_digit(16));
-            let (Some(high), Some(low)) = (digit(), digit()) else {
-                return Err("a % without two hexadecimal digits");
-            };
-            u8::try_from(high * 16 + low).unwrap_or_default()
-        } else {
-            byte
-        };
-        out.push(byte);
-    }
-    String::from_utf8(out).map(Cow::Owned).map_err(|_| "not UTF-8")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -216,9 +208,18 @@ mod tests {
         assert_eq!((request.method, request.target), ("GET", "/a/b?x=1&y"));
         assert_eq!((request.path, request.query, request.host), ("/a/b", "x=1&y", "h:80"));
         assert_eq!(request.headers, b"hOst:  h:80 \r\nA: b\r\n");
-        assert_eq!(request.params().collect::<Vec<_>>(), [("x", "1"), ("y", "")]);
         assert!(request.keep);
         assert_eq!(request.body, Some(0));
+    }
+
+    #[test]
+    fn headers_by_name() {
+        let head =
+            b"GET / HTTP/1.1\r\nHost: h\r\nraNge:\t bytes=1- \r\nRange: x\r\nA: \xff\r\n\r\n";
+        let request = Request::parse(head).unwrap();
+        assert_eq!(request.header("Range"), Some("bytes=1-"));
+        assert_eq!((request.header("A"), request.header("Rang")), (None, None));
+        assert_eq!(Request::unreadable().header("Range"), None);
     }
 
     #[test]
@@ -264,14 +265,5 @@ mod tests {
             assert!(parse(bad).is_err(), "{bad}");
         }
         assert!(Request::parse(b"GET / HTTP/1.1\r\n\r\n").is_err(), "no Host");
-    }
-
-    #[test]
-    fn decoding() {
-        assert_eq!(decode("a+b"), Ok("a+b".into()));
-        assert_eq!(decode("%2e%2E/%C3%A9"), Ok("../é".into()));
-        for bad in ["%", "%2", "%zz", "%+1", "%ff"] {
-            assert!(decode(bad).is_err(), "{bad}");
-        }
     }
 }

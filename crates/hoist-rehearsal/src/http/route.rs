@@ -1,17 +1,44 @@
-//! From a path to its answer: a fault that the URL names, or content under the plan.
+//! From a request to its answer: a fault that the URL names, one that a rule of the scenario asks for,
+//! or content under the plan.
+
+use std::sync::atomic::Ordering::Relaxed;
 
 use super::decide::decide;
 use super::exchange::{Answered, Exchange};
+use super::faults::{Chain, named_by};
+use super::representation::Representation;
 use super::server::Content;
-use super::{faults, files, flags};
+use super::{files, flags};
+use crate::scenario::Asked;
 
 pub(crate) async fn answer(ex: &mut Exchange<'_>) -> Answered {
     let shared = ex.shared;
-    // Boxed, so that an idle connection does not carry the largest fault's state.
-    if let Some(fault) = faults::find(ex.request.path) {
-        ex.decision = fault.name();
-        return Box::pin(fault.answer(ex)).await;
+    let number = shared.arrivals.fetch_add(1, Relaxed) + 1;
+    if let Some(fault) = named_by(ex.request.path, ex.request.query) {
+        let chain = Chain::one(fault?);
+        ex.decision = chain.name();
+        return chain.act(ex).await;
     }
+    let asked = Asked {
+        method: ex.request.method,
+        host: ex.request.host,
+        target: ex.request.target,
+        attempt: ex.attempt,
+        number: Some(number),
+    };
+    if let Some((rule, chain)) = shared.scenario.chain_for(shared.seed, asked) {
+        (ex.rule, ex.decision) = (Some(rule), chain.name());
+        // A fault works on whatever stands there; where nothing does, on made bytes.
+        if let Some(found) = find(ex).await? {
+            ex.content = found;
+        }
+        return chain.act(ex).await;
+    }
+    content(ex).await
+}
+
+async fn content(ex: &mut Exchange<'_>) -> Answered {
+    let shared = ex.shared;
     let decision =
         decide(shared.seed, ex.request.method, ex.request.target, ex.attempt, &shared.plan);
     ex.delay = decision.delay;
@@ -21,8 +48,20 @@ pub(crate) async fn answer(ex: &mut Exchange<'_>) -> Answered {
         return ex.text(status, super::reason(status)).await;
     }
     ex.decision = "content";
-    match &shared.content {
-        Content::Flags => flags::answer(ex).await,
-        Content::Dir(dir) => Box::pin(files::answer(ex, dir)).await,
+    let found = find(ex).await?;
+    ex.wait(decision.delay).await?;
+    match found {
+        Some(content) => {
+            ex.content = content;
+            ex.rest().await
+        }
+        None => ex.text(404, "nothing is here").await,
+    }
+}
+
+async fn find(ex: &Exchange<'_>) -> std::io::Result<Option<Representation>> {
+    match &ex.shared.content {
+        Content::Flags => flags::find(ex.request.path).await,
+        Content::Dir(dir) => files::find(ex.request.path, dir).await,
     }
 }

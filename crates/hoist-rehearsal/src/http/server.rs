@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
@@ -15,12 +16,15 @@ use tokio::time::Instant;
 
 use super::connection;
 use super::decide::Plan;
+use super::faults::{ConnectionFault, refuse};
 use super::wire::Wire;
 use crate::attempts::Attempts;
 use crate::bind;
+use crate::quota::Quotas;
 use crate::running::{Running, launch, pass_on_panic};
+use crate::scenario::Scenario;
 use crate::stats::Counters;
-use crate::truth::Truth;
+use crate::truth::{HttpRecord, Truth};
 
 /// Connections served at once; more wait in the system's queue.
 const CONNECTIONS: usize = 10_000;
@@ -48,10 +52,11 @@ pub struct HttpRehearsal {
     pub error_rate: f64,
     /// Same seed, same decisions.
     pub seed: u64,
+    /// Faults for connections and requests, by rules.
+    pub scenario: Scenario,
     /// Where the records go.
     pub truth: Truth,
     /// Serves https instead of http.
-    #[cfg(feature = "tls")]
     pub tls: Option<crate::tls::TlsIdentity>,
 }
 
@@ -63,8 +68,8 @@ impl HttpRehearsal {
             delay: Duration::ZERO..=Duration::ZERO,
             error_rate: 0.0,
             seed: 0,
+            scenario: Scenario::default(),
             truth: Truth::none(),
-            #[cfg(feature = "tls")]
             tls: None,
         }
     }
@@ -100,15 +105,24 @@ impl HttpRehearsal {
                 Content::Dir(dir)
             }
         };
+        let counters = Arc::new(Counters::default());
+        if self.scenario.refuses() {
+            let bound = bind::all(addrs, refuse)?;
+            let (addrs, sockets): (Vec<_>, Vec<_>) = bound.into_iter().unzip();
+            return launch("rehearsal-http", addrs, self.truth, counters, move || {
+                Ok(async move {
+                    let _taken = sockets;
+                    std::future::pending::<()>().await;
+                })
+            });
+        }
         let bound = bind::all(addrs, |addr| {
             let listener = bind::tcp(addr)?;
             Ok((listener.local_addr()?, listener))
         })?;
         let (addrs, listeners): (Vec<_>, Vec<_>) = bound.into_iter().unzip();
-        let counters = Arc::new(Counters::default());
-        let (truth, seed) = (self.truth, self.seed);
+        let (truth, seed, scenario) = (self.truth, self.seed, self.scenario);
         let (log, counts) = (truth.clone(), Arc::clone(&counters));
-        #[cfg(feature = "tls")]
         let tls = self.tls.map(|identity| identity.acceptor());
         launch("rehearsal-http", addrs, truth, counters, move || {
             let listeners: io::Result<Vec<_>> =
@@ -117,11 +131,13 @@ impl HttpRehearsal {
                 content,
                 plan,
                 seed,
+                scenario,
                 truth: log,
                 counters: counts,
                 attempts: Mutex::new(Attempts::new()),
+                quotas: Mutex::new(Quotas::new()),
+                arrivals: AtomicU64::new(0),
                 started: Instant::now(),
-                #[cfg(feature = "tls")]
                 tls,
             };
             Ok(serve(listeners?, Arc::new(shared)))
@@ -133,11 +149,14 @@ pub(crate) struct Shared {
     pub(crate) content: Content,
     pub(crate) plan: Plan,
     pub(crate) seed: u64,
+    pub(crate) scenario: Scenario,
     pub(crate) truth: Truth,
     pub(crate) counters: Arc<Counters>,
     pub(crate) attempts: Mutex<Attempts>,
+    pub(crate) quotas: Mutex<Quotas>,
+    /// Requests so far.
+    pub(crate) arrivals: AtomicU64,
     pub(crate) started: Instant,
-    #[cfg(feature = "tls")]
     pub(crate) tls: Option<tokio_rustls::TlsAcceptor>,
 }
 
@@ -175,13 +194,60 @@ async fn open(tcp: TcpStream, number: u64, shared: Arc<Shared>) {
     let _open = shared.counters.connections.enter();
     // Only a hint: without it small answers may come later, not wrong.
     let _ = tcp.set_nodelay(true);
-    #[cfg(feature = "tls")]
-    if let Some(acceptor) = &shared.tls {
-        let handshake = tokio::time::timeout(connection::IDLE, acceptor.accept(tcp));
-        if let Ok(Ok(tls)) = handshake.await {
-            connection::serve(Wire::Tls(Box::new(tls)), number, &shared).await;
-        }
-        return;
+    let Some(tcp) = meet(tcp, number, &shared).await else { return };
+    let Some(acceptor) = &shared.tls else {
+        return connection::serve(Wire::Plain(tcp), number, &shared).await;
+    };
+    let handshake = tokio::time::timeout(connection::IDLE, acceptor.accept(tcp));
+    if let Ok(Ok(tls)) = handshake.await {
+        connection::serve(Wire::Tls(Box::new(tls)), number, &shared).await;
     }
-    connection::serve(Wire::Plain(tcp), number, &shared).await;
+}
+
+/// What the scenario has for a new connection; none is left when it ends so.
+async fn meet(tcp: TcpStream, number: u64, shared: &Shared) -> Option<TcpStream> {
+    let Some((rule, fault)) = shared.scenario.fault_for(shared.seed, number) else {
+        return Some(tcp);
+    };
+    let met = Met { shared, number, rule, fault, at: shared.started.elapsed() };
+    // The client may leave while it happens; that is its right.
+    let left = Box::pin(fault.act(tcp)).await.unwrap_or(None);
+    drop(met);
+    left
+}
+
+/// Logs a connection fault when it is over, also when the server stops meanwhile.
+struct Met<'a> {
+    shared: &'a Shared,
+    number: u64,
+    rule: usize,
+    fault: &'a ConnectionFault,
+    at: Duration,
+}
+
+impl Drop for Met<'_> {
+    fn drop(&mut self) {
+        if self.shared.truth.is_none() {
+            return;
+        }
+        self.shared.truth.add_http(HttpRecord {
+            at: self.at,
+            conn: self.number,
+            method: String::new(),
+            host: String::new(),
+            path: String::new(),
+            authorization: false,
+            cookie: false,
+            attempt: 1,
+            decision: self.fault.name(),
+            rule: Some(self.rule),
+            delay: self.fault.delay(),
+            status: None,
+            retry_after: None,
+            whole: None,
+            body_promised: None,
+            body_sent: 0,
+            end: self.fault.end(),
+        });
+    }
 }

@@ -12,7 +12,6 @@ use tokio::net::TcpStream;
 #[derive(Debug)]
 pub(crate) enum Wire {
     Plain(TcpStream),
-    #[cfg(feature = "tls")]
     Tls(Box<tokio_rustls::server::TlsStream<TcpStream>>),
 }
 
@@ -22,11 +21,15 @@ impl Wire {
     pub(crate) fn reset_on_close(&self) -> io::Result<()> {
         let tcp = match self {
             Self::Plain(tcp) => tcp,
-            #[cfg(feature = "tls")]
             Self::Tls(tls) => tls.get_ref().0,
         };
-        SockRef::from(tcp).set_linger(Some(Duration::ZERO))
+        reset_on_close(tcp)
     }
+}
+
+/// Makes closing this connection a reset.
+pub(crate) fn reset_on_close(tcp: &TcpStream) -> io::Result<()> {
+    SockRef::from(tcp).set_linger(Some(Duration::ZERO))
 }
 
 macro_rules! either {
@@ -36,7 +39,6 @@ macro_rules! either {
                 let $stream = Pin::new(stream);
                 $call
             }
-            #[cfg(feature = "tls")]
             Self::Tls(stream) => {
                 let $stream = Pin::new(&mut **stream);
                 $call

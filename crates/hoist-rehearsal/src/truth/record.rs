@@ -39,15 +39,25 @@ pub struct HttpRecord {
     pub host: String,
     /// Path and query, as sent.
     pub path: String,
+    /// Whether it carried Authorization or Proxy-Authorization.
+    pub authorization: bool,
+    /// Whether it carried a Cookie.
+    pub cookie: bool,
     /// Which attempt at this method, host, path and query, from 1.
     pub attempt: u32,
     /// What the server meant to do: `content`, `error` (the error rate struck), `refused` (a bad
     /// request), or the name of the fault.
     pub decision: &'static str,
+    /// Which rule of the scenario decided so, from 1; none when none did.
+    pub rule: Option<usize>,
     /// How long it meant to wait first (`delay_ms`).
     pub delay: Duration,
     /// The status of the final answer; none when no answer was begun.
     pub status: Option<u16>,
+    /// Retry-After as it was sent; none when it was not.
+    pub retry_after: Option<String>,
+    /// How long the content is that a 2xx answer's body was cut from; none for other answers.
+    pub whole: Option<u64>,
     /// The body length the head promised; none when it promised none.
     pub body_promised: Option<u64>,
     /// Body bytes handed to the system, without chunk framing.
@@ -66,10 +76,21 @@ impl HttpRecord {
         text(out, &self.host);
         out.extend_from_slice(b",\"path\":");
         text(out, &self.path);
+        let (authorization, cookie) = (self.authorization, self.cookie);
+        put(out, format_args!(",\"authorization\":{authorization},\"cookie\":{cookie}"));
         put(out, format_args!(",\"attempt\":{},\"decision\":\"{}\"", self.attempt, self.decision));
+        out.extend_from_slice(b",\"rule\":");
+        number(out, self.rule.map(|rule| rule as u64));
         millis(out, ",\"delay_ms\":", self.delay);
         out.extend_from_slice(b",\"status\":");
         number(out, self.status.map(u64::from));
+        out.extend_from_slice(b",\"retry_after\":");
+        match &self.retry_after {
+            Some(value) => text(out, value),
+            None => out.extend_from_slice(b"null"),
+        }
+        out.extend_from_slice(b",\"whole\":");
+        number(out, self.whole);
         out.extend_from_slice(b",\"body_promised\":");
         number(out, self.body_promised);
         let end = self.end.as_str();
@@ -112,8 +133,10 @@ pub struct DnsRecord {
     /// Which attempt at this name and type, from 1.
     pub attempt: u32,
     /// `answer`, `servfail`, `refused`, `truncate`, `drop` (never answered), `overflow` (never answered
-    /// because too many answers were waiting) or `malformed`.
+    /// because too many answers were waiting), `malformed`, or the name of another fault.
     pub decision: &'static str,
+    /// Which rule of the scenario decided so, from 1; none when none did.
+    pub rule: Option<usize>,
     /// How long it meant to wait first (`delay_ms`).
     pub delay: Duration,
     /// The code of the answer, such as `NXDOMAIN`; none when there is none.
@@ -134,6 +157,8 @@ impl DnsRecord {
                 self.kind, self.attempt, self.decision
             ),
         );
+        out.extend_from_slice(b",\"rule\":");
+        number(out, self.rule.map(|rule| rule as u64));
         millis(out, ",\"delay_ms\":", self.delay);
         match self.rcode {
             Some(rcode) => put(out, format_args!(",\"rcode\":\"{rcode}\"}}")),
@@ -184,10 +209,15 @@ mod tests {
             method: "GET".into(),
             host: "localhost:8000".into(),
             path: "/a\"b\\c\u{1}é".into(),
+            authorization: true,
+            cookie: false,
             attempt: 2,
             decision: "reset",
+            rule: Some(3),
             delay: Duration::from_millis(500),
             status: None,
+            retry_after: Some("2".into()),
+            whole: Some(1000),
             body_promised: Some(10),
             body_sent: 3,
             end: End::Reset,
@@ -200,8 +230,9 @@ mod tests {
             json,
             serde_json::json!({
                 "t_ms": 1002.003, "conn": 4, "method": "GET", "host": "localhost:8000",
-                "path": record.path, "attempt": 2, "decision": "reset", "delay_ms": 500.0,
-                "status": null, "body_promised": 10, "body_sent": 3, "end": "reset",
+                "path": record.path, "authorization": true, "cookie": false, "attempt": 2,
+                "decision": "reset", "rule": 3, "delay_ms": 500.0, "status": null,
+                "retry_after": "2", "whole": 1000, "body_promised": 10, "body_sent": 3, "end": "reset",
             })
         );
     }
@@ -216,6 +247,7 @@ mod tests {
             kind: "AAAA".into(),
             attempt: 1,
             decision: "answer",
+            rule: None,
             delay: Duration::ZERO,
             rcode: Some("NOERROR"),
         };
@@ -226,7 +258,7 @@ mod tests {
             json,
             serde_json::json!({
                 "t_ms": 7.0, "proto": "udp", "client": "127.0.0.1:53", "name": "With.dev",
-                "type": "AAAA", "attempt": 1, "decision": "answer", "delay_ms": 0.0,
+                "type": "AAAA", "attempt": 1, "decision": "answer", "rule": null, "delay_ms": 0.0,
                 "rcode": "NOERROR",
             })
         );

@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use hoist_rehearsal::{HttpRehearsal, Running, Truth};
+use hoist_rehearsal::{HttpRecord, HttpRehearsal, Running, Truth};
 
 /// Far beyond what any answer takes, so that a hung test ends.
 pub(crate) const LONG: Duration = Duration::from_secs(30);
@@ -50,6 +50,12 @@ impl Client {
         answer.body.resize(length, 0);
         self.0.read_exact(&mut answer.body).unwrap();
         answer
+    }
+
+    /// What comes until the server closes, or is quiet for a moment.
+    pub(crate) fn rest_soon(&mut self) -> Vec<u8> {
+        self.0.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+        self.rest().0
     }
 
     /// All bytes until the server closes.
@@ -128,4 +134,10 @@ pub(crate) fn body(n: usize) -> Vec<u8> {
     let mut bytes = vec![0; n];
     hoist_rehearsal::body_bytes(0, &mut bytes);
     bytes
+}
+
+/// What the server says of the exchange that ended last.
+pub(crate) fn last(server: &Running) -> HttpRecord {
+    assert!(server.settle(LONG));
+    server.truth().http().pop().unwrap()
 }

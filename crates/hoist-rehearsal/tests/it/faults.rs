@@ -2,14 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use hoist_rehearsal::{End, HttpRecord, Running};
+use hoist_rehearsal::End;
 
-use crate::client::{Answer, Client, LONG, Left, all, body, get, local};
-
-fn last(server: &Running) -> HttpRecord {
-    assert!(server.settle(LONG));
-    server.truth().http().pop().unwrap()
-}
+use crate::client::{Answer, Client, LONG, Left, all, body, get, last, local};
 
 #[test]
 fn statuses_have_their_phrases() {

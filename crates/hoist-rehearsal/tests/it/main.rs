@@ -2,11 +2,21 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
 
+mod body;
+mod check;
 mod client;
+mod coding;
 mod content;
 mod decisions;
 mod dns;
 mod faults;
+mod head;
 mod limits;
-#[cfg(feature = "tls")]
+mod pace;
+mod policy;
+mod pool;
+mod redirect;
+mod resume;
+mod scenario;
+
 mod tls;

@@ -1,12 +1,28 @@
-//! The faults a URL can name, one file a family. To add one: a function in its family's file, a
-//! variant with its name and path in `fault.rs`, a line in the table of [`crate::http`], a test.
+//! What can go wrong with an answer: one file a family, each with its table of entries. An entry says
+//! what the fault does, what a right client may make of it, how it is read from `name?key=value`, and
+//! which cases of it clients are judged by. A fault works on whatever stands at the URL; by its own
+//! URL, or with `of`, on so many made bytes.
+//!
+//! To add one: an entry in its family's table, a variant, and what it does; a test on the wire.
 
-mod fault;
-mod framing;
+mod act;
+mod body;
+mod case;
+mod chain;
+mod coding;
+mod connection;
+mod entry;
+mod head;
+mod interim;
 mod pace;
-mod params;
+mod path;
+mod policy;
+mod pool;
 mod redirect;
-mod sever;
-mod status;
+mod resume;
 
-pub(super) use fault::find;
+pub(crate) use case::{Case, Door, Right};
+pub(crate) use chain::Chain;
+pub(crate) use connection::{CERTIFICATES, CONNECTIONS, ConnectionFault, refuse};
+pub(crate) use entry::{Entry, all, catalogue};
+pub(crate) use path::named_by;

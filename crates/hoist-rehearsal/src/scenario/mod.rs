@@ -1,0 +1,97 @@
+//! A scenario: which fault meets whom.
+
+mod file;
+mod request;
+mod when;
+
+pub use file::ScenarioError;
+pub(crate) use request::{Asked, ConnectionRule, RequestRule};
+pub(crate) use when::{Numbers, Pattern, draw};
+
+use crate::dns::{DnsZone, QueryRule};
+use crate::http::{Chain, ConnectionFault};
+use crate::spec::Wrong;
+use crate::tls::Certificate;
+
+/// What a scenario file says, read and checked. The first rule that fits a connection or a request
+/// decides; without one, all is as it would be without a scenario.
+#[derive(Clone, Debug, Default)]
+pub struct Scenario {
+    seed: Option<u64>,
+    tls: Option<Certificate>,
+    pub(crate) connections: Vec<ConnectionRule>,
+    pub(crate) requests: Vec<RequestRule>,
+    queries: Vec<QueryRule>,
+    zones: Vec<DnsZone>,
+}
+
+impl Scenario {
+    /// The seed that the file asks for.
+    pub fn seed(&self) -> Option<u64> {
+        self.seed
+    }
+
+    /// The certificate that the file asks for; https is served with it.
+    pub fn tls(&self) -> Option<Certificate> {
+        self.tls
+    }
+
+    /// The rules for DNS.
+    pub fn queries(&self) -> &[QueryRule] {
+        &self.queries
+    }
+
+    /// The zones that the file gives.
+    pub fn zones(&self) -> &[DnsZone] {
+        &self.zones
+    }
+
+    /// Whether there are rules for HTTP.
+    pub fn has_http(&self) -> bool {
+        !self.requests.is_empty() || !self.connections.is_empty() || self.tls.is_some()
+    }
+
+    /// Whether there are rules or zones for DNS.
+    pub fn has_dns(&self) -> bool {
+        !self.queries.is_empty() || !self.zones.is_empty()
+    }
+
+    /// The same, with every connection meeting this fault (`name?key=value`).
+    ///
+    /// # Errors
+    /// That there is no such fault, or that it is written wrong.
+    pub fn meeting(mut self, fault: &str) -> Result<Self, Wrong> {
+        let fault = ConnectionFault::parse(fault)?;
+        self.connections.splice(0..0, Self::of_connections(fault).connections);
+        Ok(self)
+    }
+
+    /// Every connection meets this fault.
+    pub(crate) fn of_connections(fault: ConnectionFault) -> Self {
+        let rule = ConnectionRule { number: None, probability: 1.0, fault };
+        Self { connections: vec![rule], ..Self::default() }
+    }
+
+    /// The number of the rule for a request, from 1, and what it asks for.
+    pub(crate) fn chain_for(&self, seed: u64, asked: Asked<'_>) -> Option<(usize, &Chain)> {
+        let numbered = self.requests.iter().enumerate().map(|(at, rule)| (at + 1, rule));
+        let mut fitting = numbered.filter(|(number, rule)| rule.meets(seed, *number, asked));
+        fitting.next().map(|(number, rule)| (number, &rule.chain))
+    }
+
+    /// The number of the rule for a connection, from 1, and its fault.
+    pub(crate) fn fault_for(
+        &self,
+        seed: u64,
+        connection: u64,
+    ) -> Option<(usize, &ConnectionFault)> {
+        let numbered = self.connections.iter().enumerate().map(|(at, rule)| (at + 1, rule));
+        let mut fitting = numbered.filter(|(number, rule)| rule.meets(seed, *number, connection));
+        fitting.next().map(|(number, rule)| (number, &rule.fault))
+    }
+
+    /// Whether nobody is to listen at all.
+    pub(crate) fn refuses(&self) -> bool {
+        self.connections.first().is_some_and(|rule| rule.fault == ConnectionFault::Refuse)
+    }
+}
