@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, Error, IsCa, KeyPair, KeyUsagePurpose,
-    date_time_ymd,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType::CommonName, Error, IsCa, Issuer,
+    KeyPair, KeyUsagePurpose, date_time_ymd,
 };
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -28,10 +28,16 @@ pub enum Certificate {
     Good,
     /// It was good until the year 2001.
     Expired,
+    /// It will be good from the year 2100.
+    NotYet,
     /// It is for `elsewhere.invalid`.
     WrongHost,
+    /// Its common name is `localhost`, and it has no alternative names, the only ones that count.
+    OnlyCommonName,
     /// It is not signed by the authority, only by itself.
     SelfSigned,
+    /// It is signed by a certificate that the authority signed, but not for signing others.
+    SignedByLeaf,
 }
 
 /// A certificate with its key, for an HTTP rehearsal to serve https with.
@@ -46,7 +52,7 @@ impl Authority {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        params.distinguished_name.push(rcgen::DnType::CommonName, "hoist rehearsal authority");
+        params.distinguished_name.push(CommonName, "hoist rehearsal authority");
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
         Ok(Self { issuer })
     }
@@ -60,6 +66,7 @@ impl Authority {
     pub fn identity(&self, certificate: Certificate) -> Result<TlsIdentity, Error> {
         let names = match certificate {
             Certificate::WrongHost => vec!["elsewhere.invalid".to_owned()],
+            Certificate::OnlyCommonName => Vec::new(),
             _ => HERE.map(str::to_owned).to_vec(),
         };
         self.issue(names, certificate)
@@ -75,28 +82,42 @@ impl Authority {
 
     fn issue(&self, names: Vec<String>, certificate: Certificate) -> Result<TlsIdentity, Error> {
         let mut params = CertificateParams::new(names)?;
-        if certificate == Certificate::Expired {
-            params.not_before = date_time_ymd(2000, 1, 1);
-            params.not_after = date_time_ymd(2001, 1, 1);
+        match certificate {
+            Certificate::Expired => {
+                params.not_before = date_time_ymd(2000, 1, 1);
+                params.not_after = date_time_ymd(2001, 1, 1);
+            }
+            Certificate::NotYet => params.not_before = date_time_ymd(2100, 1, 1),
+            Certificate::OnlyCommonName => params.distinguished_name.push(CommonName, "localhost"),
+            _ => {}
         }
         let key = KeyPair::generate()?;
-        let signed = match certificate {
-            Certificate::SelfSigned => params.self_signed(&key)?,
-            _ => params.signed_by(&key, &self.issuer)?,
+        let (signed, by) = match certificate {
+            Certificate::SelfSigned => (params.self_signed(&key)?, None),
+            Certificate::SignedByLeaf => {
+                let mut by = CertificateParams::new(vec!["leaf.invalid".to_owned()])?;
+                by.distinguished_name.push(CommonName, "hoist rehearsal leaf");
+                let by_key = KeyPair::generate()?;
+                let leaf = by.signed_by(&by_key, &self.issuer)?;
+                (params.signed_by(&key, &Issuer::new(by, by_key))?, Some(leaf))
+            }
+            _ => (params.signed_by(&key, &self.issuer)?, None),
         };
-        TlsIdentity::new(signed.der().clone(), PrivatePkcs8KeyDer::from(key.serialize_der()))
+        let chain = [Some(signed), by].into_iter().flatten();
+        let chain = chain.map(|certificate| certificate.der().clone()).collect();
+        TlsIdentity::new(chain, PrivatePkcs8KeyDer::from(key.serialize_der()))
             .ok_or(Error::CouldNotParseCertificate)
     }
 }
 
 impl TlsIdentity {
-    fn new(chain: CertificateDer<'static>, key: PrivatePkcs8KeyDer<'static>) -> Option<Self> {
+    fn new(chain: Vec<CertificateDer<'static>>, key: PrivatePkcs8KeyDer<'static>) -> Option<Self> {
         let provider = Arc::new(ring::default_provider());
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .ok()?
             .with_no_client_auth()
-            .with_single_cert(vec![chain], key.into())
+            .with_single_cert(chain, key.into())
             .ok()?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Some(Self { config: Arc::new(config) })

@@ -145,36 +145,32 @@ impl<'a> Exchange<'a> {
 
     /// Begins the head of an answer, dropping what was not written of another.
     pub(crate) fn head(&mut self, status: u16) -> &mut Self {
-        self.take_back();
-        self.status = Some(status);
+        self.begin(format_args!("HTTP/1.1 {status} {}", reason(status)), Some(status))
+    }
+
+    /// Begins the head of an answer with any status line; `status` is what of it goes to the log.
+    pub(crate) fn begin(
+        &mut self,
+        line: std::fmt::Arguments<'_>,
+        status: Option<u16>,
+    ) -> &mut Self {
+        self.out.clear();
+        self.body_from = 0;
+        self.status = status;
         (self.again, self.cut) = (None, false);
-        self.line(format_args!("HTTP/1.1 {status} {}", reason(status)));
+        self.line(line);
         self.header("Server", "hoist-rehearsal")
     }
 
-    /// Begins the head of an answer with this text for a status line.
-    pub(crate) fn status_line(&mut self, text: &str) -> &mut Self {
-        self.take_back();
-        self.status = text.split(' ').nth(1).and_then(|code| code.parse().ok());
-        self.line(format_args!("{text}"))
+    /// What was said and not handed to the system yet, to be spoilt.
+    pub(crate) fn said(&mut self) -> &mut Vec<u8> {
+        self.out
     }
 
-    /// Takes the carriage returns out of all that was said and not flushed.
-    pub(crate) fn without_crs(&mut self) -> &mut Self {
-        self.out.retain(|byte| *byte != b'\r');
+    /// Hands a part of a head to the system, or one that is no answer's; no byte of it is body.
+    pub(crate) async fn flush_head(&mut self) -> Answered {
         self.body_from = self.out.len();
-        self
-    }
-
-    fn take_back(&mut self) {
-        self.out.clear();
-        self.body_from = 0;
-    }
-
-    /// Takes back what was said and not flushed.
-    pub(crate) fn take_said(&mut self) -> Vec<u8> {
-        self.body_from = 0;
-        std::mem::take(self.out)
+        self.flush().await
     }
 
     pub(crate) fn header(&mut self, name: &str, value: impl Display) -> &mut Self {
@@ -401,6 +397,20 @@ impl<'a> Exchange<'a> {
             Ok(gone) => Err(gone.into()),
             Err(_) => Ok(()),
         }
+    }
+
+    /// Will close in order after this exchange, but under TLS without saying so.
+    pub(crate) fn close_without_notify(&mut self) {
+        self.end = End::Close;
+        self.wire.close_without_notify();
+    }
+
+    /// Everything said so far, then a TLS record that was never sealed with its keys.
+    pub(crate) async fn bad_record(&mut self) -> Answered {
+        self.flush().await?;
+        let record = [b"\x17\x03\x03\x00\x20".as_slice(), &[0x55; 32]].concat();
+        timeout(PATIENCE, self.wire.write_beneath(&record)).await.map_err(io::Error::from)??;
+        Ok(())
     }
 
     /// Everything said so far, then a reset.

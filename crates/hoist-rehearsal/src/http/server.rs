@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::connection;
 use super::decide::Plan;
-use super::faults::{ConnectionFault, refuse};
+use super::faults::ConnectionFault;
 use super::wire::Wire;
 use crate::attempts::Attempts;
 use crate::bind;
@@ -24,7 +24,7 @@ use crate::quota::Quotas;
 use crate::running::{Running, launch, pass_on_panic};
 use crate::scenario::Scenario;
 use crate::stats::Counters;
-use crate::truth::{HttpRecord, Truth};
+use crate::truth::{End, HttpRecord, Truth};
 
 /// Connections served at once; more wait in the system's queue.
 const CONNECTIONS: usize = 10_000;
@@ -106,8 +106,8 @@ impl HttpRehearsal {
             }
         };
         let counters = Arc::new(Counters::default());
-        if self.scenario.refuses() {
-            let bound = bind::all(addrs, refuse)?;
+        if let Some(fault) = self.scenario.shut() {
+            let bound = bind::all(addrs, |addr| fault.shut(addr))?;
             let (addrs, sockets): (Vec<_>, Vec<_>) = bound.into_iter().unzip();
             return launch("rehearsal-http", addrs, self.truth, counters, move || {
                 Ok(async move {
@@ -200,7 +200,7 @@ async fn open(tcp: TcpStream, number: u64, shared: Arc<Shared>) {
     };
     let handshake = tokio::time::timeout(connection::IDLE, acceptor.accept(tcp));
     if let Ok(Ok(tls)) = handshake.await {
-        connection::serve(Wire::Tls(Box::new(tls)), number, &shared).await;
+        connection::serve(Wire::tls(tls), number, &shared).await;
     }
 }
 
@@ -209,9 +209,10 @@ async fn meet(tcp: TcpStream, number: u64, shared: &Shared) -> Option<TcpStream>
     let Some((rule, fault)) = shared.scenario.fault_for(shared.seed, number) else {
         return Some(tcp);
     };
-    let met = Met { shared, number, rule, fault, at: shared.started.elapsed() };
+    let mut met = Met { shared, number, rule, fault, at: shared.started.elapsed(), served: false };
     // The client may leave while it happens; that is its right.
     let left = Box::pin(fault.act(tcp)).await.unwrap_or(None);
+    met.served = left.is_some();
     drop(met);
     left
 }
@@ -223,6 +224,8 @@ struct Met<'a> {
     rule: usize,
     fault: &'a ConnectionFault,
     at: Duration,
+    /// Whether the connection goes on to requests.
+    served: bool,
 }
 
 impl Drop for Met<'_> {
@@ -247,7 +250,7 @@ impl Drop for Met<'_> {
             whole: None,
             body_promised: None,
             body_sent: 0,
-            end: self.fault.end(),
+            end: if self.served { End::Keep } else { self.fault.end() },
         });
     }
 }

@@ -6,22 +6,43 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
 
 #[derive(Debug)]
 pub(crate) enum Wire {
     Plain(TcpStream),
-    Tls(Box<tokio_rustls::server::TlsStream<TcpStream>>),
+    /// The flag says that it ends without TLS's `close_notify`.
+    Tls(Box<TlsStream<TcpStream>>, bool),
 }
 
 impl Wire {
+    pub(crate) fn tls(stream: TlsStream<TcpStream>) -> Self {
+        Self::Tls(Box::new(stream), false)
+    }
+
+    /// Makes an orderly close one of TCP alone. Without TLS there is no other.
+    pub(crate) fn close_without_notify(&mut self) {
+        if let Self::Tls(_, unsaid) = self {
+            *unsaid = true;
+        }
+    }
+
+    /// Bytes beneath TLS, as they are; without TLS there is no beneath.
+    pub(crate) async fn write_beneath(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Plain(_) => Ok(()),
+            Self::Tls(tls, _) => tls.get_mut().0.write_all(bytes).await,
+        }
+    }
+
     /// Makes closing this connection a reset: what the system has not sent yet is thrown away, and
     /// no TLS close is said.
     pub(crate) fn reset_on_close(&self) -> io::Result<()> {
         let tcp = match self {
             Self::Plain(tcp) => tcp,
-            Self::Tls(tls) => tls.get_ref().0,
+            Self::Tls(tls, _) => tls.get_ref().0,
         };
         reset_on_close(tcp)
     }
@@ -39,7 +60,7 @@ macro_rules! either {
                 let $stream = Pin::new(stream);
                 $call
             }
-            Self::Tls(stream) => {
+            Self::Tls(stream, _) => {
                 let $stream = Pin::new(&mut **stream);
                 $call
             }
@@ -70,7 +91,10 @@ impl AsyncWrite for Wire {
         either!(self, stream => stream.poll_flush(cx))
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Self::Tls(tls, true) = self.as_mut().get_mut() {
+            return Pin::new(tls.get_mut().0).poll_shutdown(cx);
+        }
         either!(self, stream => stream.poll_shutdown(cx))
     }
 }

@@ -90,8 +90,9 @@ impl Scenario {
         fitting.next().map(|(number, rule)| (number, &rule.fault))
     }
 
-    /// Whether nobody is to listen at all.
-    pub(crate) fn refuses(&self) -> bool {
-        self.connections.first().is_some_and(|rule| rule.fault == ConnectionFault::Refuse)
+    /// The fault of a server that nobody can connect to: one for all of its connections.
+    pub(crate) fn shut(&self) -> Option<&ConnectionFault> {
+        let rule = self.connections.first().filter(|rule| rule.is_for_all())?;
+        Some(&rule.fault).filter(|fault| fault.is_of_server())
     }
 }

@@ -73,6 +73,10 @@ pub(crate) struct ConnectionRule {
 }
 
 impl ConnectionRule {
+    pub(crate) fn is_for_all(&self) -> bool {
+        self.number.is_none() && self.probability >= 1.0
+    }
+
     /// Whether this rule, the scenario's `rule`th from 1, is the one for the `number`th connection.
     pub(crate) fn meets(&self, seed: u64, rule: usize, number: u64) -> bool {
         self.number.is_none_or(|numbers| numbers.has(number))

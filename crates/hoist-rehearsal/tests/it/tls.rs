@@ -51,8 +51,11 @@ fn a_good_certificate_is_trusted_and_the_rest_is_not() {
     for (certificate, trusted) in [
         (Certificate::Good, true),
         (Certificate::Expired, false),
+        (Certificate::NotYet, false),
         (Certificate::WrongHost, false),
+        (Certificate::OnlyCommonName, false),
         (Certificate::SelfSigned, false),
+        (Certificate::SignedByLeaf, false),
     ] {
         let server = serve(authority.identity(certificate).unwrap());
         let (bytes, error) = ask(&mut connect(&server, &authority), "/bytes/70000");
@@ -80,6 +83,69 @@ fn ends_are_told_apart_under_tls_too() {
     );
     assert!(server.settle(LONG));
     assert_eq!(server.truth().http()[1].end, End::Reset);
+}
+
+#[test]
+fn what_is_wrong_with_a_certificate_is_what_its_name_says() {
+    let authority = Authority::new().unwrap();
+    for (certificate, why) in [
+        (Certificate::Expired, "certificate expired"),
+        (Certificate::NotYet, "certificate not valid yet"),
+        (Certificate::WrongHost, "certificate not valid for name \"localhost\""),
+        (Certificate::OnlyCommonName, "certificate not valid for name \"localhost\""),
+        (Certificate::SelfSigned, "UnknownIssuer"),
+        (Certificate::SignedByLeaf, "EndEntityUsedAsCa"),
+    ] {
+        let server = serve(authority.identity(certificate).unwrap());
+        let error = connect(&server, &authority).write_all(b"GET").unwrap_err().to_string();
+        assert!(error.contains(why), "{certificate:?}: {error}");
+    }
+}
+
+#[test]
+fn an_end_without_close_notify() {
+    let authority = Authority::new().unwrap();
+    let server = serve(authority.identity(Certificate::Good).unwrap());
+    for (query, ends) in
+        [("of=70000", true), ("of=70000&framed=yes", true), ("framed=chunked", false)]
+    {
+        let target = format!("/fault/no-close-notify?{query}");
+        let (bytes, error) = ask(&mut connect(&server, &authority), &target);
+        assert!(bytes.starts_with(b"HTTP/1.1 200 OK\r\n"));
+        assert!(
+            bytes.ends_with(&body(70_000)) == ends && bytes.ends_with(b"\r\n0\r\n\r\n") != ends
+        );
+        // TCP's own end, in order: a reset would be another error.
+        assert_eq!(error, Some(ErrorKind::UnexpectedEof), "{query}");
+    }
+    assert!(server.settle(LONG));
+    for (record, promised) in server.truth().http().iter().zip([None, Some(70_000), None]) {
+        assert_eq!((record.decision, record.end), ("no-close-notify", End::Close));
+        assert_eq!((record.status, record.body_promised), (Some(200), promised));
+        assert_eq!(record.body_sent, if record.path.contains("70000") { 70_000 } else { 1000 });
+    }
+    let plain = crate::client::local();
+    let (bytes, left) = crate::client::all(&plain, "/fault/no-close-notify?of=70000");
+    assert!(bytes.ends_with(&body(70_000)));
+    assert_eq!(left, crate::client::Left::Closed, "without TLS there is nothing to leave out");
+}
+
+#[test]
+fn a_record_that_fails_its_check() {
+    let authority = Authority::new().unwrap();
+    let server = serve(authority.identity(Certificate::Good).unwrap());
+    let (bytes, error) = ask(&mut connect(&server, &authority), "/fault/bad-record?of=70000");
+    // A client may throw away what it has not read yet.
+    let at = bytes.windows(4).position(|w| w == b"\r\n\r\n").map_or(bytes.len(), |at| at + 4);
+    assert!(body(70_000).starts_with(&bytes[at..]));
+    assert_eq!(error, Some(ErrorKind::InvalidData));
+    assert!(server.settle(LONG));
+    let record = server.truth().http().remove(0);
+    assert_eq!((record.decision, record.end), ("bad-record", End::Close));
+    assert_eq!((record.body_promised, record.body_sent), (None, 70_000));
+    let plain = crate::client::local();
+    let (bytes, _) = crate::client::all(&plain, "/fault/bad-record?of=7");
+    assert!(bytes.ends_with(&body(7)), "without TLS there is nothing beneath");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::body::Body;
 use super::coding::Coding;
+use super::field::Field;
 use super::head::Head;
 use super::interim::Interim;
 use super::pace::Pace;
@@ -11,6 +12,8 @@ use super::policy::Policy;
 use super::pool::Pool;
 use super::redirect::Redirect;
 use super::resume::Resume;
+use super::size::Size;
+use super::tls::Tls;
 use crate::http::exchange::{Answered, Exchange};
 use crate::http::within;
 
@@ -18,6 +21,9 @@ use crate::http::within;
 pub(crate) enum Act {
     Head(Head),
     Interim(Interim),
+    Size(Size),
+    Field(Field),
+    Tls(Tls),
     Body(Body),
     Pace(Pace),
     Coding(Coding),
@@ -62,6 +68,9 @@ impl Act {
         match self {
             Self::Head(head) => Box::pin(head.act(ex)).await,
             Self::Interim(interim) => Box::pin(interim.act(ex)).await,
+            Self::Size(size) => Box::pin(size.act(ex)).await,
+            Self::Field(field) => Box::pin(field.act(ex)).await,
+            Self::Tls(tls) => Box::pin(tls.act(ex)).await,
             Self::Body(body) => Box::pin(body.act(ex)).await,
             Self::Pace(pace) => Box::pin(pace.act(ex)).await,
             Self::Coding(coding) => Box::pin(coding.act(ex)).await,

@@ -3,18 +3,18 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::str::FromStr;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest, Ready};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::{Case, Door, Right};
 use crate::catalogue::{About, Family};
+use crate::http::reason;
 use crate::http::wire::reset_on_close;
 use crate::spec::{LONGEST, Params, Wrong, split};
-use crate::tls::Certificate;
 use crate::truth::End;
 
 /// What happens to a connection before its first request.
@@ -22,14 +22,26 @@ use crate::truth::End;
 pub(crate) enum ConnectionFault {
     /// The port is taken and nobody listens: only for all connections of a server.
     Refuse,
+    /// The system's queue is full, and TCP's handshake is never answered: only for a whole server too.
+    Unanswered,
     Silent,
     Reset,
     Close,
     Slow(Duration),
+    /// Another protocol, in which the server speaks first.
+    Banner,
+    /// An answer that nobody asked for.
+    Unasked(u16),
     /// TLS's first answer begins, and stays at its beginning.
     StallHandshake,
     /// Something that is no TLS answers the first message.
     GarbageHandshake,
+    /// Plain HTTP answers it.
+    PlainHandshake,
+    /// An alert with this code does.
+    Alert(u8),
+    CloseHandshake,
+    ResetHandshake,
 }
 
 /// A connection fault as the table has it.
@@ -53,6 +65,18 @@ pub(crate) const CONNECTIONS: &[ConnectionEntry] = &[
         family: Family::Connect,
         make: |_| Ok(ConnectionFault::Refuse),
         cases: &[Case::new("/bytes/1000", &[Right::Fail]).behind(Door::Connection("refuse"))],
+    },
+    ConnectionEntry {
+        about: About {
+            name: "unanswered",
+            does: "nobody answers TCP's handshake: the queue is full; for a whole server",
+            example: "unanswered",
+            verdict: "failure, when the client's limit for connecting is reached",
+            counts: false,
+        },
+        family: Family::Connect,
+        make: |_| Ok(ConnectionFault::Unanswered),
+        cases: &[Case::new("/bytes/1000", &[Right::Fail]).behind(Door::Connection("unanswered"))],
     },
     ConnectionEntry {
         about: About {
@@ -105,6 +129,34 @@ pub(crate) const CONNECTIONS: &[ConnectionEntry] = &[
     },
     ConnectionEntry {
         about: About {
+            name: "accept-banner",
+            does: "greets as a mail server does, before anything is asked, and waits",
+            example: "accept-banner",
+            verdict: "failure: no status line (RFC 9112, section 4)",
+            counts: false,
+        },
+        family: Family::Connect,
+        make: |_| Ok(ConnectionFault::Banner),
+        cases: &[Case::new("/bytes/1000", &[Right::Fail]).behind(Door::Connection("accept-banner"))],
+    },
+    ConnectionEntry {
+        about: About {
+            name: "accept-talk",
+            does: "says a whole answer (408) before a request was read, and closes in order",
+            example: "accept-talk?status=408",
+            verdict: "failure: it answers nothing (RFC 9112, section 9.2), and is an error if it did",
+            counts: false,
+        },
+        family: Family::Connect,
+        make: |p| Ok(ConnectionFault::Unasked(p.status_or("status", 408)?)),
+        cases: &[
+            Case::new("/bytes/1000", &[Right::Fail]).behind(Door::Connection("accept-talk")),
+            Case::new("/bytes/1000", &[Right::Fail])
+                .behind(Door::Connection("accept-talk?status=503")),
+        ],
+    },
+    ConnectionEntry {
+        about: About {
             name: "tls-stall",
             does: "answers the TLS handshake's first message with the first bytes of an answer, then nothing",
             example: "tls-stall",
@@ -129,54 +181,63 @@ pub(crate) const CONNECTIONS: &[ConnectionEntry] = &[
             Case::new("/bytes/1000", &[Right::Fail]).behind(Door::TlsConnection("tls-garbage"))
         ],
     },
-];
-
-/// The certificates that a server can have, for the list and for judging clients.
-pub(crate) const CERTIFICATES: &[(Certificate, About, &[Case])] = &[
-    (
-        Certificate::Good,
-        About {
-            name: "good",
-            does: "a certificate for localhost, 127.0.0.1 and ::1, signed by the rehearsal's authority",
-            example: "--tls good",
-            verdict: "whole",
+    ConnectionEntry {
+        about: About {
+            name: "tls-plain",
+            does: "answers the TLS handshake's first message with a whole HTTP answer (200), plain",
+            example: "tls-plain",
+            verdict: "failure: what is not TLS is nobody's answer (RFC 8446, section 5.1)",
             counts: false,
         },
-        &[Case::new("/bytes/70000", &[Right::Made(70_000)]).behind(Door::Tls(Certificate::Good))],
-    ),
-    (
-        Certificate::Expired,
-        About {
-            name: "expired",
-            does: "a certificate that was good until 2001",
-            example: "--tls expired",
-            verdict: "failure (RFC 5280, section 6.1.3)",
+        family: Family::Tls,
+        make: |_| Ok(ConnectionFault::PlainHandshake),
+        cases: &[Case::new("/bytes/1000", &[Right::Fail]).behind(Door::TlsConnection("tls-plain"))],
+    },
+    ConnectionEntry {
+        about: About {
+            name: "tls-alert",
+            does: "answers the TLS handshake's first message with an alert (40, handshake_failure)",
+            example: "tls-alert?code=40",
+            verdict: "failure (RFC 8446, section 6.2); also for close_notify (0), which ends nothing whole",
             counts: false,
         },
-        &[Case::new("/bytes/1000", &[Right::Fail]).behind(Door::Tls(Certificate::Expired))],
-    ),
-    (
-        Certificate::WrongHost,
-        About {
-            name: "wrong-host",
-            does: "a certificate for elsewhere.invalid",
-            example: "--tls wrong-host",
-            verdict: "failure (RFC 9110, section 4.3.4)",
+        family: Family::Tls,
+        make: |p| {
+            let code = u8::try_from(p.number_or("code", 40)?);
+            code.map(ConnectionFault::Alert).map_err(|_| Wrong::new("code is a number up to 255"))
+        },
+        cases: &[
+            Case::new("/bytes/1000", &[Right::Fail]).behind(Door::TlsConnection("tls-alert")),
+            Case::new("/bytes/1000", &[Right::Fail])
+                .behind(Door::TlsConnection("tls-alert?code=70")),
+            Case::new("/bytes/1000", &[Right::Fail])
+                .behind(Door::TlsConnection("tls-alert?code=0")),
+        ],
+    },
+    ConnectionEntry {
+        about: About {
+            name: "tls-close",
+            does: "closes in order after the TLS handshake's first message",
+            example: "tls-close",
+            verdict: "failure (RFC 8446, section 6.1)",
             counts: false,
         },
-        &[Case::new("/bytes/1000", &[Right::Fail]).behind(Door::Tls(Certificate::WrongHost))],
-    ),
-    (
-        Certificate::SelfSigned,
-        About {
-            name: "self-signed",
-            does: "a certificate that no authority signed",
-            example: "--tls self-signed",
-            verdict: "failure (RFC 5280, section 6.1)",
+        family: Family::Tls,
+        make: |_| Ok(ConnectionFault::CloseHandshake),
+        cases: &[Case::new("/bytes/1000", &[Right::Fail]).behind(Door::TlsConnection("tls-close"))],
+    },
+    ConnectionEntry {
+        about: About {
+            name: "tls-reset",
+            does: "resets after the TLS handshake's first message",
+            example: "tls-reset",
+            verdict: "failure",
             counts: false,
         },
-        &[Case::new("/bytes/1000", &[Right::Fail]).behind(Door::Tls(Certificate::SelfSigned))],
-    ),
+        family: Family::Tls,
+        make: |_| Ok(ConnectionFault::ResetHandshake),
+        cases: &[Case::new("/bytes/1000", &[Right::Fail]).behind(Door::TlsConnection("tls-reset"))],
+    },
 ];
 
 impl ConnectionFault {
@@ -198,12 +259,19 @@ impl ConnectionFault {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Refuse => "refuse",
+            Self::Unanswered => "unanswered",
             Self::Silent => "accept-silent",
             Self::Reset => "accept-reset",
             Self::Close => "accept-close",
             Self::Slow(_) => "accept-slow",
+            Self::Banner => "accept-banner",
+            Self::Unasked(_) => "accept-talk",
             Self::StallHandshake => "tls-stall",
             Self::GarbageHandshake => "tls-garbage",
+            Self::PlainHandshake => "tls-plain",
+            Self::Alert(_) => "tls-alert",
+            Self::CloseHandshake => "tls-close",
+            Self::ResetHandshake => "tls-reset",
         }
     }
 
@@ -214,26 +282,48 @@ impl ConnectionFault {
         }
     }
 
-    /// How it leaves the connection.
+    /// How it leaves a connection that it does not give back.
     pub(crate) fn end(&self) -> End {
         match self {
-            Self::Slow(_) => End::Keep,
-            Self::Refuse | Self::Reset => End::Reset,
+            Self::Refuse | Self::Unanswered | Self::Reset | Self::ResetHandshake => End::Reset,
             _ => End::Close,
         }
+    }
+
+    /// Whether it is one of a whole server, which then never accepts.
+    pub(crate) fn is_of_server(&self) -> bool {
+        matches!(self, Self::Refuse | Self::Unanswered)
+    }
+
+    /// Takes an address so that nobody can connect to it, for as long as the sockets are kept.
+    pub(crate) fn shut(&self, addr: SocketAddr) -> io::Result<(SocketAddr, Vec<Socket>)> {
+        let socket = crate::bind::closed(addr)?;
+        // Or others that may take ports again could listen at this one.
+        socket.set_reuse_address(false)?;
+        let at = socket.local_addr()?.as_socket().unwrap_or(addr);
+        let mut sockets = vec![socket];
+        if *self == Self::Unanswered {
+            fill_queue(at, &mut sockets)?;
+        }
+        Ok((at, sockets))
     }
 
     /// Does it to a connection; gives it back when it is to be served after all.
     pub(crate) async fn act(&self, mut tcp: TcpStream) -> io::Result<Option<TcpStream>> {
         match self {
-            Self::Slow(time) => {
-                tokio::time::sleep(*time).await;
-                return Ok(Some(tcp));
-            }
-            // Connections that came before the port was given up are as good as refused.
-            Self::Refuse | Self::Reset => reset_on_close(&tcp)?,
-            Self::Close => {}
+            Self::Slow(time) => return Ok(wait(&tcp, *time).await.then_some(tcp)),
+            // Where they are of some connections only, these come too late, and reset is nearest.
+            Self::Refuse | Self::Unanswered | Self::Reset => reset_on_close(&tcp)?,
+            Self::Close => finish(&mut tcp).await?,
             Self::Silent => until_gone(&mut tcp).await,
+            Self::Banner => {
+                tcp.write_all(b"220 mail.example ESMTP\r\n").await?;
+                until_gone(&mut tcp).await;
+            }
+            Self::Unasked(status) => {
+                tcp.write_all(page(*status, "nobody asked").as_bytes()).await?;
+                finish(&mut tcp).await?;
+            }
             Self::StallHandshake => {
                 hear(&mut tcp).await?;
                 // The head of a handshake record, and of a ServerHello in it (RFC 8446, section 4.1.3).
@@ -243,24 +333,79 @@ impl ConnectionFault {
             Self::GarbageHandshake => {
                 hear(&mut tcp).await?;
                 tcp.write_all(b"220 this is no TLS\r\n").await?;
-                tcp.shutdown().await?;
-                until_gone(&mut tcp).await;
+                finish(&mut tcp).await?;
+            }
+            Self::PlainHandshake => {
+                hear(&mut tcp).await?;
+                tcp.write_all(page(200, "plain").as_bytes()).await?;
+                finish(&mut tcp).await?;
+            }
+            Self::Alert(code) => {
+                hear(&mut tcp).await?;
+                // All but close_notify and user_canceled are fatal (RFC 8446, section 6).
+                let level = if matches!(code, 0 | 90) { 1 } else { 2 };
+                tcp.write_all(&[21, 3, 3, 0, 2, level, *code]).await?;
+                finish(&mut tcp).await?;
+            }
+            Self::CloseHandshake => {
+                hear(&mut tcp).await?;
+                finish(&mut tcp).await?;
+            }
+            Self::ResetHandshake => {
+                hear(&mut tcp).await?;
+                reset_on_close(&tcp)?;
             }
         }
         Ok(None)
     }
 }
 
-impl FromStr for Certificate {
-    type Err = Wrong;
+/// A small answer, whole.
+fn page(status: u16, text: &str) -> String {
+    let (phrase, length) = (reason(status), text.len());
+    format!(
+        "HTTP/1.1 {status} {phrase}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{text}"
+    )
+}
 
-    fn from_str(word: &str) -> Result<Self, Wrong> {
-        let found = CERTIFICATES.iter().find(|(_, about, _)| about.name == word);
-        found.map(|(certificate, _, _)| *certificate).ok_or_else(|| {
-            let words: Vec<_> = CERTIFICATES.iter().map(|(_, about, _)| about.name).collect();
-            Wrong(format!("a certificate is one of {}, not {word}", words.join(", ")))
-        })
+/// Lets our own connections fill the queue of those not yet accepted, which holds one more than asked
+/// for; Linux then drops what else comes to connect.
+fn fill_queue(at: SocketAddr, sockets: &mut Vec<Socket>) -> io::Result<()> {
+    /// Those that find no place any more only wait, as clients will.
+    const ENOUGH: usize = 4;
+    sockets[0].listen(0)?;
+    for _ in 0..ENOUGH {
+        let socket = Socket::new(Domain::for_address(at), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_nonblocking(true)?;
+        match socket.connect(&at.into()) {
+            Err(error) if error.raw_os_error() == Some(EINPROGRESS) => {}
+            connected => connected?,
+        }
+        sockets.push(socket);
     }
+    Ok(())
+}
+
+/// "Begun, not done", which has no kind of its own in std.
+const EINPROGRESS: i32 = 115;
+
+/// Waits; false when the client leaves before. What it sends stays unread.
+async fn wait(tcp: &TcpStream, time: Duration) -> bool {
+    /// While something unread is there, its leaving can only be looked for.
+    const LOOK: Duration = Duration::from_millis(20);
+    let leaves = async {
+        while !tcp.ready(Interest::READABLE).await.is_ok_and(Ready::is_read_closed) {
+            sleep(LOOK).await;
+        }
+    };
+    timeout(time, leaves).await.is_err()
+}
+
+/// Closes in order. What the client sends is read first, or the close would be a reset.
+async fn finish(tcp: &mut TcpStream) -> io::Result<()> {
+    tcp.shutdown().await?;
+    until_gone(tcp).await;
+    Ok(())
 }
 
 /// Something from the client, whatever it is.
@@ -279,9 +424,5 @@ async fn until_gone(tcp: &mut TcpStream) {
     let _ = timeout(LONGEST, gone).await;
 }
 
-/// An address that takes connections from nobody.
-pub(crate) fn refuse(addr: SocketAddr) -> io::Result<(SocketAddr, socket2::Socket)> {
-    let socket = crate::bind::closed(addr)?;
-    let at = socket.local_addr()?.as_socket().unwrap_or(addr);
-    Ok((at, socket))
-}
+#[cfg(test)]
+mod tests;

@@ -2,8 +2,8 @@
 
 use super::act::Act;
 use super::{
-    CERTIFICATES, CONNECTIONS, Case, body, coding, head, interim, pace, policy, pool, redirect,
-    resume,
+    CERTIFICATES, CONNECTIONS, Case, body, coding, field, head, interim, pace, policy, pool,
+    redirect, resume, size, tls,
 };
 use crate::catalogue::{About, Family};
 use crate::spec::{Params, Wrong, split};
@@ -26,8 +26,11 @@ pub(crate) struct Fault {
 }
 
 const FAMILIES: &[(Family, &[Entry])] = &[
+    (Family::Tls, tls::ENTRIES),
     (Family::Head, head::ENTRIES),
     (Family::Head, interim::ENTRIES),
+    (Family::Head, size::ENTRIES),
+    (Family::Head, field::ENTRIES),
     (Family::Body, body::ENTRIES),
     (Family::Pace, pace::ENTRIES),
     (Family::Coding, coding::ENTRIES),
@@ -91,6 +94,17 @@ mod tests {
                 "{}",
                 about.name
             );
+        }
+    }
+
+    #[test]
+    fn every_case_is_a_fault_to_ask_for() {
+        for (_, Entry { about, cases, .. }) in all() {
+            for case in *cases {
+                let (path, query) = case.target.split_once('?').unwrap_or((case.target, ""));
+                let named = crate::http::faults::named_by(path, query);
+                assert!(matches!(named, Some(Ok(_))), "{}: {}", about.name, case.target);
+            }
         }
     }
 
