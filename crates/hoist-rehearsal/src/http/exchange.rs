@@ -280,6 +280,11 @@ impl<'a> Exchange<'a> {
         draw(self.shared.seed, method, target, self.attempt, what)
     }
 
+    /// Whether it came over TLS.
+    pub(crate) fn is_secure(&self) -> bool {
+        matches!(self.wire, Wire::Tls(..))
+    }
+
     /// Whether a part of the content has been sent.
     pub(crate) fn has_begun(&self) -> bool {
         self.begun

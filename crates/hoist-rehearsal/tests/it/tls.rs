@@ -12,13 +12,13 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use crate::client::{LONG, body, spawn};
 
-type Stream = StreamOwned<ClientConnection, TcpStream>;
+pub(crate) type Stream = StreamOwned<ClientConnection, TcpStream>;
 
 fn serve(tls: TlsIdentity) -> Running {
     spawn(HttpRehearsal { tls: Some(tls), ..HttpRehearsal::local() })
 }
 
-fn connect(server: &Running, authority: &Authority) -> Stream {
+pub(crate) fn connect(server: &Running, authority: &Authority) -> Stream {
     let pem = authority.ca_pem();
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(pem.as_bytes()).unwrap()).unwrap();
@@ -36,7 +36,7 @@ fn connect(server: &Running, authority: &Authority) -> Stream {
 }
 
 /// All that comes, and the error that ended it.
-fn ask(stream: &mut Stream, target: &str) -> (Vec<u8>, Option<ErrorKind>) {
+pub(crate) fn ask(stream: &mut Stream, target: &str) -> (Vec<u8>, Option<ErrorKind>) {
     let head = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     let mut bytes = Vec::new();
     let sent = stream.write_all(head.as_bytes());

@@ -1,270 +1,359 @@
-//! Codings, right and wrong (RFC 9110, section 8.4). What comes of them: a client that asked for a
-//! coding must decode it, or fail; one that did not may also keep the bytes as they came. Bytes decoded
-//! in part are never right.
+//! Codings, right and wrong (RFC 9110, section 8.4).
+
+mod answer;
 
 use super::act::Act;
 use super::{Case, Entry, Right};
 use crate::catalogue::About;
-use crate::coded::{Coding as How, ZEROS};
-use crate::hash::body_bytes;
-use crate::http::exchange::{Answered, Exchange};
-use crate::http::representation::{Representation, blocking};
-use crate::spec::{Params, Wrong};
+use crate::coded::ContentCoding::{self, Brotli, Deflate, Gzip, Zstd};
+use crate::coded::How;
+use crate::http::representation::USUAL;
 
-/// The longest content that is coded.
-const LONGEST: u64 = 64 << 20;
-/// The most zeros a bomb has.
-const MOST_ZEROS: u64 = 1 << 30;
+/// How many zeros a small body decodes to.
+const ZEROS: u64 = 256 << 20;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Coding {
-    /// As it should be; without `unasked`, only to those who ask for it.
-    Right {
-        how: How,
+    /// Coded if the request asks for it.
+    Asked {
+        by: ContentCoding,
         of: Option<u64>,
-        unasked: bool,
         chunked: bool,
     },
-    /// The content as it is, under a coding's label.
-    Plain {
-        label: String,
-        of: Option<u64>,
-    },
-    /// The coded bytes, spoilt.
-    Spoilt {
+    /// Coded whatever the request says, and labelled so.
+    Always {
+        by: ContentCoding,
         how: How,
         of: Option<u64>,
-        spoil: Spoil,
+        label: Label,
     },
-    Twice {
-        outer: How,
+    /// Not coded at all, labelled otherwise.
+    Plain {
+        is: String,
         of: Option<u64>,
     },
     Bomb {
-        how: How,
+        by: ContentCoding,
         of: u64,
     },
-    Empty {
-        how: How,
-    },
 }
 
-/// What is wrong with coded bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Spoil {
-    /// The last third is missing, and the length is that of what is there.
-    Cut,
-    /// A bit of the checksum is turned; gzip and deflate have one.
-    Checksum,
-    /// Bytes follow the end.
-    Trailing,
+/// What Content-Encoding says of what is coded.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Label {
+    Right,
+    /// This instead.
+    Text(String),
+    /// Each coding on a line of its own.
+    Lines,
 }
 
-fn made(of: usize) -> Vec<u8> {
-    let mut bytes = vec![0; of];
-    body_bytes(0, &mut bytes);
-    bytes
-}
-
-const PLAIN_OR_FAIL: &[Right] = &[Right::Made(1000), Right::Fail];
+const CODINGS: &[(&str, ContentCoding)] =
+    &[("gzip", Gzip), ("br", Brotli), ("zstd", Zstd), ("deflate", Deflate)];
+const WITH_CHECKSUM: &[(&str, ContentCoding)] =
+    &[("gzip", Gzip), ("zstd", Zstd), ("deflate", Deflate)];
+const WITH_MEMBERS: &[(&str, ContentCoding)] = &[("gzip", Gzip), ("zstd", Zstd)];
 
 pub(super) const ENTRIES: &[Entry] = &[
     Entry {
         about: About {
             name: "coding",
-            does: "the content coded, if the request's Accept-Encoding names the coding; else as it is",
+            does: "the body coded (gzip) if Accept-Encoding names that; else as it is",
             example: "coding?as=gzip",
-            verdict: "whole, decoded: the client asked for it (RFC 9110, section 8.4)",
+            verdict: "whole (RFC 9110, section 12.5.3)",
             counts: false,
         },
-        make: |p| right(p, false),
+        make: |p| Ok(asked(false, p.one_of("as", CODINGS)?, p.number("of")?)),
         cases: &[
             Case::new("/fault/coding?as=gzip", &[Right::Made(1000)]),
             Case::new("/fault/coding?as=br", &[Right::Made(1000)]),
             Case::new("/fault/coding?as=zstd", &[Right::Made(1000)]),
             Case::new("/fault/coding?as=deflate", &[Right::Made(1000)]),
-            Case::new("/fault/coding?as=gzip&framing=chunked&of=100000", &[Right::Made(100_000)]),
+            Case::new("/fault/coding?as=gzip&of=3000000", &[Right::Made(3_000_000)]),
+            Case::new("/fault/coding?as=br&of=3000000", &[Right::Made(3_000_000)]),
+            Case::new("/fault/coding?as=zstd&of=3000000", &[Right::Made(3_000_000)]),
+            Case::new("/fault/coding?as=gzip&of=0", &[Right::Made(0)]),
+        ],
+    },
+    Entry {
+        about: About {
+            name: "coding-chunked",
+            does: "like coding, in chunks, the first of them one byte long",
+            example: "coding-chunked?as=gzip",
+            verdict: "whole: chunks are taken off before the coding (RFC 9112, section 7)",
+            counts: false,
+        },
+        make: |p| Ok(asked(true, p.one_of("as", CODINGS)?, p.number("of")?)),
+        cases: &[
+            Case::new("/fault/coding-chunked?as=gzip", &[Right::Made(1000)]),
+            Case::new("/fault/coding-chunked?as=br", &[Right::Made(1000)]),
+            Case::new("/fault/coding-chunked?as=zstd", &[Right::Made(1000)]),
+            Case::new("/fault/coding-chunked?as=gzip&of=300000", &[Right::Made(300_000)]),
         ],
     },
     Entry {
         about: About {
             name: "coding-unasked",
-            does: "the content coded, whether it was asked for or not",
-            example: "coding-unasked?as=gzip",
-            verdict: "whole: decoded, or the coded bytes as they came; or failure",
+            does: "the body coded whatever the request says; Content-Encoding says so, or says is",
+            example: "coding-unasked?as=gzip&is=x-gzip",
+            verdict: "whole, the coded bytes as sent, or failure (RFC 9110, section 8.4)",
             counts: false,
         },
-        make: |p| right(p, true),
+        make: |p| {
+            let label = p.line("is")?.map_or(Label::Right, |is| Label::Text(is.into_owned()));
+            Ok(always(p.one_of("as", CODINGS)?, How::Whole, p.number("of")?, label))
+        },
         cases: &[
-            Case::new(
-                "/fault/coding-unasked?as=gzip",
-                &[Right::Made(1000), Right::Bytes(|| How::Gzip.encode(&made(1000))), Right::Fail],
-            ),
+            Case::new("/fault/coding-unasked?as=gzip", GZIP_WHOLE),
+            // Other names of the same (RFC 9110, sections 8.4.1 and 8.4.1.3).
+            Case::new("/fault/coding-unasked?as=gzip&is=x-gzip", GZIP_WHOLE),
+            Case::new("/fault/coding-unasked?as=gzip&is=GZip", GZIP_WHOLE),
             Case::new(
                 "/fault/coding-unasked?as=br",
-                &[Right::Made(1000), Right::Bytes(|| How::Brotli.encode(&made(1000))), Right::Fail],
+                &[
+                    Right::Made(1000),
+                    Right::Bytes(|| How::Whole.of(Brotli, &made(USUAL))),
+                    Right::Fail,
+                ],
             ),
             Case::new(
                 "/fault/coding-unasked?as=zstd",
-                &[Right::Made(1000), Right::Bytes(|| How::Zstd.encode(&made(1000))), Right::Fail],
+                &[
+                    Right::Made(1000),
+                    Right::Bytes(|| How::Whole.of(Zstd, &made(USUAL))),
+                    Right::Fail,
+                ],
             ),
         ],
     },
     Entry {
         about: About {
             name: "coding-wrong",
-            does: "the content as it is, under the label of a coding (gzip)",
+            does: "the body as it is, but Content-Encoding says that it is coded (gzip)",
             example: "coding-wrong?says=gzip",
-            verdict: "failure where it is decoded; else the bytes as they came",
+            verdict: "failure, or the body from a client that never decodes; nothing else",
             counts: false,
         },
-        make: |p| plain(p, "gzip"),
+        make: |p| {
+            let is = p.one_of("says", CODINGS)?.name().to_owned();
+            Ok(Act::Coding(Coding::Plain { is, of: p.number("of")? }))
+        },
         cases: &[
-            Case::new("/fault/coding-wrong", PLAIN_OR_FAIL),
-            Case::new("/fault/coding-wrong?says=br", PLAIN_OR_FAIL),
-            Case::new("/fault/coding-wrong?says=zstd", PLAIN_OR_FAIL),
-            Case::new("/fault/coding-wrong?says=identity", PLAIN_OR_FAIL),
+            Case::new("/fault/coding-wrong?says=gzip", &[Right::Fail, Right::Made(1000)]),
+            Case::new("/fault/coding-wrong?says=deflate", &[Right::Fail, Right::Made(1000)]),
+            Case::new("/fault/coding-wrong?says=br", &[Right::Fail, Right::Made(1000)]),
+            Case::new("/fault/coding-wrong?says=zstd", &[Right::Fail, Right::Made(1000)]),
         ],
     },
     Entry {
         about: About {
             name: "coding-unknown",
-            does: "the content as it is, under the label of a coding nobody knows",
-            example: "coding-unknown?says=x-rehearsal",
-            verdict: "failure, or the bytes as they came",
+            does: "the body as it is, but Content-Encoding says something unknown (x-unknown)",
+            example: "coding-unknown?is=x-unknown",
+            verdict: "the body as sent, or failure (RFC 9110, section 8.4)",
             counts: false,
         },
-        make: |p| plain(p, "x-rehearsal"),
-        cases: &[Case::new("/fault/coding-unknown", PLAIN_OR_FAIL)],
+        make: |p| {
+            let is = p.line("is")?.map_or_else(|| "x-unknown".to_owned(), Into::into);
+            Ok(Act::Coding(Coding::Plain { is, of: p.number("of")? }))
+        },
+        cases: &[
+            Case::new("/fault/coding-unknown", &[Right::Made(1000), Right::Fail]),
+            Case::new("/fault/coding-unknown?is=identity", &[Right::Made(1000), Right::Fail]),
+            Case::new("/fault/coding-unknown?is=utf-8", &[Right::Made(1000), Right::Fail]),
+            Case::new("/fault/coding-unknown?is=", &[Right::Made(1000), Right::Fail]),
+        ],
     },
     Entry {
         about: About {
             name: "coding-cut",
-            does: "coded bytes without their last third, framed as if they were all",
-            example: "coding-cut?as=gzip",
-            verdict: "failure where it is decoded; else the bytes as they came",
+            does: "so many bytes (half) of the coded body, and Content-Length is right for them",
+            example: "coding-cut?as=gzip&send=500",
+            verdict: "failure, or the bytes as sent, not decoded; never a part as a whole",
             counts: false,
         },
-        make: |p| spoilt(p, Spoil::Cut),
+        make: |p| {
+            let how = How::Cut(p.number("send")?);
+            Ok(always(p.one_of("as", CODINGS)?, how, p.number("of")?, Label::Right))
+        },
         cases: &[
             Case::new(
                 "/fault/coding-cut?as=gzip",
-                &[Right::Fail, Right::Bytes(|| spoil(How::Gzip, &made(1000), Spoil::Cut))],
+                &[Right::Fail, Right::Bytes(|| How::Cut(None).of(Gzip, &made(USUAL)))],
+            ),
+            Case::new(
+                "/fault/coding-cut?as=deflate",
+                &[Right::Fail, Right::Bytes(|| How::Cut(None).of(Deflate, &made(USUAL)))],
             ),
             Case::new(
                 "/fault/coding-cut?as=br",
-                &[Right::Fail, Right::Bytes(|| spoil(How::Brotli, &made(1000), Spoil::Cut))],
+                &[Right::Fail, Right::Bytes(|| How::Cut(None).of(Brotli, &made(USUAL)))],
             ),
             Case::new(
                 "/fault/coding-cut?as=zstd",
-                &[Right::Fail, Right::Bytes(|| spoil(How::Zstd, &made(1000), Spoil::Cut))],
+                &[Right::Fail, Right::Bytes(|| How::Cut(None).of(Zstd, &made(USUAL)))],
+            ),
+            // Just where one block has ended and another should begin.
+            Case::new(
+                "/fault/coding-cut?as=gzip&of=100000&send=65550",
+                &[Right::Fail, Right::Bytes(|| How::Cut(Some(65_550)).of(Gzip, &made(100_000)))],
+            ),
+            Case::new(
+                "/fault/coding-cut?as=br&of=100000&send=65540",
+                &[Right::Fail, Right::Bytes(|| How::Cut(Some(65_540)).of(Brotli, &made(100_000)))],
+            ),
+            Case::new(
+                "/fault/coding-cut?as=zstd&of=200000&send=131089",
+                &[Right::Fail, Right::Bytes(|| How::Cut(Some(131_089)).of(Zstd, &made(200_000)))],
             ),
         ],
     },
     Entry {
         about: About {
-            name: "coding-checksum",
-            does: "coded bytes whose checksum is wrong",
-            example: "coding-checksum?as=gzip",
-            verdict: "failure where it is decoded (RFC 1952, section 2.3.1); else as it came",
+            name: "coding-corrupt",
+            does: "the coded body with one byte changed: its checksum is wrong (br has none)",
+            example: "coding-corrupt?as=gzip",
+            verdict: "failure (RFC 1952, section 2.3.1), or the bytes as sent without decoding",
             counts: false,
         },
-        make: |p| spoilt(p, Spoil::Checksum),
+        make: |p| {
+            let by = p.one_of("as", WITH_CHECKSUM)?;
+            Ok(always(by, How::Corrupt, p.number("of")?, Label::Right))
+        },
         cases: &[
             Case::new(
-                "/fault/coding-checksum?as=gzip",
-                &[Right::Fail, Right::Bytes(|| spoil(How::Gzip, &made(1000), Spoil::Checksum))],
+                "/fault/coding-corrupt?as=gzip",
+                &[Right::Fail, Right::Bytes(|| How::Corrupt.of(Gzip, &made(USUAL)))],
             ),
             Case::new(
-                "/fault/coding-checksum?as=deflate",
-                &[Right::Fail, Right::Bytes(|| spoil(How::Deflate, &made(1000), Spoil::Checksum))],
+                "/fault/coding-corrupt?as=deflate",
+                &[Right::Fail, Right::Bytes(|| How::Corrupt.of(Deflate, &made(USUAL)))],
+            ),
+            Case::new(
+                "/fault/coding-corrupt?as=zstd",
+                &[Right::Fail, Right::Bytes(|| How::Corrupt.of(Zstd, &made(USUAL)))],
+            ),
+        ],
+    },
+    Entry {
+        about: About {
+            name: "coding-invalid",
+            does: "half of the body coded, then a block that the coding does not know",
+            example: "coding-invalid?as=br",
+            verdict: "failure, or the bytes as sent, not decoded; never a part as a whole",
+            counts: false,
+        },
+        make: |p| Ok(always(p.one_of("as", CODINGS)?, How::Invalid, p.number("of")?, Label::Right)),
+        cases: &[
+            Case::new(
+                "/fault/coding-invalid?as=gzip",
+                &[Right::Fail, Right::Bytes(|| How::Invalid.of(Gzip, &made(USUAL)))],
+            ),
+            Case::new(
+                "/fault/coding-invalid?as=br",
+                &[Right::Fail, Right::Bytes(|| How::Invalid.of(Brotli, &made(USUAL)))],
+            ),
+            Case::new(
+                "/fault/coding-invalid?as=zstd",
+                &[Right::Fail, Right::Bytes(|| How::Invalid.of(Zstd, &made(USUAL)))],
             ),
         ],
     },
     Entry {
         about: About {
             name: "coding-trailing",
-            does: "coded bytes, and other bytes after their end",
+            does: "the coded body, and something else after its end",
             example: "coding-trailing?as=gzip",
-            verdict: "failure, whole, or the bytes as they came; never the other bytes decoded",
+            verdict: "whole without it, all bytes as sent, or failure",
             counts: false,
         },
-        make: |p| spoilt(p, Spoil::Trailing),
-        cases: &[Case::new(
-            "/fault/coding-trailing?as=gzip",
-            &[
-                Right::Fail,
-                Right::Made(1000),
-                Right::Bytes(|| spoil(How::Gzip, &made(1000), Spoil::Trailing)),
-            ],
-        )],
-    },
-    Entry {
-        about: About {
-            name: "coding-twice",
-            does: "the content in gzip, and that in another coding (gzip), labelled so",
-            example: "coding-twice?as=br",
-            verdict: "whole when decoded twice, or as it came, or failure; never decoded once",
-            counts: false,
+        make: |p| {
+            Ok(always(p.one_of("as", CODINGS)?, How::Trailing, p.number("of")?, Label::Right))
         },
-        make: |p| Ok(Act::Coding(Coding::Twice { outer: how(p)?, of: p.number("of")? })),
         cases: &[
             Case::new(
-                "/fault/coding-twice?as=gzip",
+                "/fault/coding-trailing?as=gzip",
                 &[
                     Right::Made(1000),
+                    Right::Bytes(|| How::Trailing.of(Gzip, &made(USUAL))),
                     Right::Fail,
-                    Right::Bytes(|| How::Gzip.encode(&How::Gzip.encode(&made(1000)))),
                 ],
             ),
             Case::new(
-                "/fault/coding-twice?as=br",
+                "/fault/coding-trailing?as=br",
                 &[
                     Right::Made(1000),
+                    Right::Bytes(|| How::Trailing.of(Brotli, &made(USUAL))),
                     Right::Fail,
-                    Right::Bytes(|| How::Brotli.encode(&How::Gzip.encode(&made(1000)))),
+                ],
+            ),
+            Case::new(
+                "/fault/coding-trailing?as=zstd",
+                &[
+                    Right::Made(1000),
+                    Right::Bytes(|| How::Trailing.of(Zstd, &made(USUAL))),
+                    Right::Fail,
                 ],
             ),
         ],
     },
     Entry {
         about: About {
-            name: "coding-bomb",
-            does: "few bytes that decode to so many zeros (67108864; br knows that number alone)",
-            example: "coding-bomb?as=gzip&of=268435456",
-            verdict: "failure by a limit of the client, the zeros, or the bytes as they came",
+            name: "coding-members",
+            does: "the body coded in two members (gzip) or frames (zstd), one after the other",
+            example: "coding-members?as=gzip",
+            verdict: "whole (RFC 1952, section 2.2; RFC 8878, section 3.1), as sent, or failure",
             counts: false,
         },
         make: |p| {
-            let (how, of) = (how(p)?, p.number_or("of", ZEROS)?);
-            if of > MOST_ZEROS || how == How::Deflate || (how == How::Brotli && of != ZEROS) {
-                return Err(Wrong(format!("no bomb of {of} zeros is made as {}", how.name())));
-            }
-            Ok(Act::Coding(Coding::Bomb { how, of }))
+            let by = p.one_of("as", WITH_MEMBERS)?;
+            Ok(always(by, How::Members, p.number("of")?, Label::Right))
         },
         cases: &[
             Case::new(
-                "/fault/coding-bomb?as=gzip",
+                "/fault/coding-members?as=gzip",
                 &[
+                    Right::Made(1000),
+                    Right::Bytes(|| How::Members.of(Gzip, &made(USUAL))),
                     Right::Fail,
-                    Right::Zeros(ZEROS),
-                    Right::Bytes(|| How::Gzip.zeros(ZEROS).unwrap_or_default()),
                 ],
             ),
             Case::new(
-                "/fault/coding-bomb?as=br",
+                "/fault/coding-members?as=zstd",
                 &[
+                    Right::Made(1000),
+                    Right::Bytes(|| How::Members.of(Zstd, &made(USUAL))),
                     Right::Fail,
-                    Right::Zeros(ZEROS),
-                    Right::Bytes(|| How::Brotli.zeros(ZEROS).unwrap_or_default()),
                 ],
             ),
+        ],
+    },
+    Entry {
+        about: About {
+            name: "coding-twice",
+            does: "the body coded twice, as Content-Encoding says in one line or in two",
+            example: "coding-twice?as=gzip&over=br&in=lines",
+            verdict: "whole, as sent, or failure; never half decoded (RFC 9110, section 8.4)",
+            counts: false,
+        },
+        make: |p| {
+            let how = How::Over(p.one_of("over", CODINGS)?);
+            let label = if p.one_of("in", &[("line", false), ("lines", true)])? {
+                Label::Lines
+            } else {
+                Label::Right
+            };
+            Ok(always(p.one_of("as", CODINGS)?, how, p.number("of")?, label))
+        },
+        cases: &[
+            Case::new("/fault/coding-twice?as=gzip&over=gzip", TWICE),
+            Case::new("/fault/coding-twice?as=gzip&over=gzip&in=lines", TWICE),
             Case::new(
-                "/fault/coding-bomb?as=zstd",
+                "/fault/coding-twice?as=gzip&over=br",
                 &[
+                    Right::Made(1000),
+                    Right::Bytes(|| How::Over(Brotli).of(Gzip, &made(USUAL))),
                     Right::Fail,
-                    Right::Zeros(ZEROS),
-                    Right::Bytes(|| How::Zstd.zeros(ZEROS).unwrap_or_default()),
                 ],
             ),
         ],
@@ -272,143 +361,74 @@ pub(super) const ENTRIES: &[Entry] = &[
     Entry {
         about: About {
             name: "coding-empty",
-            does: "no bytes at all, under the label of a coding",
+            does: "Content-Encoding says that the body is coded, and there is no byte of it",
             example: "coding-empty?as=gzip",
-            verdict: "an empty body, or failure: there is no coded stream in it",
+            verdict: "whole and empty, or failure",
             counts: false,
         },
-        make: |p| Ok(Act::Coding(Coding::Empty { how: how(p)? })),
-        cases: &[Case::new("/fault/coding-empty?as=gzip", &[Right::Made(0), Right::Fail])],
+        make: |p| Ok(always(p.one_of("as", CODINGS)?, How::Nothing, None, Label::Right)),
+        cases: &[
+            Case::new("/fault/coding-empty?as=gzip", &[Right::Made(0), Right::Fail]),
+            Case::new("/fault/coding-empty?as=br", &[Right::Made(0), Right::Fail]),
+            Case::new("/fault/coding-empty?as=zstd", &[Right::Made(0), Right::Fail]),
+        ],
+    },
+    Entry {
+        about: About {
+            name: "coding-bomb",
+            does: "a small body that decodes to so many zeros (268435456)",
+            example: "coding-bomb?as=gzip&of=268435456",
+            verdict: "failure (more than the client takes), the zeros, or the bytes as sent",
+            counts: false,
+        },
+        make: |p| {
+            let (by, of) = (p.one_of("as", CODINGS)?, p.number_or("of", ZEROS)?);
+            Ok(Act::Coding(Coding::Bomb { by, of }))
+        },
+        cases: &[
+            Case::new(
+                "/fault/coding-bomb?as=gzip&of=67108864",
+                &[
+                    Right::Fail,
+                    Right::Zeros(64 << 20),
+                    Right::Bytes(|| Gzip.zeros(64 << 20).bytes()),
+                ],
+            ),
+            Case::new(
+                "/fault/coding-bomb?as=br&of=67108864",
+                &[
+                    Right::Fail,
+                    Right::Zeros(64 << 20),
+                    Right::Bytes(|| Brotli.zeros(64 << 20).bytes()),
+                ],
+            ),
+            Case::new(
+                "/fault/coding-bomb?as=zstd&of=67108864",
+                &[
+                    Right::Fail,
+                    Right::Zeros(64 << 20),
+                    Right::Bytes(|| Zstd.zeros(64 << 20).bytes()),
+                ],
+            ),
+        ],
     },
 ];
 
-fn how(p: &mut Params<'_>) -> Result<How, Wrong> {
-    p.one_of("as", &How::WORDS)
+const GZIP_WHOLE: &[Right] =
+    &[Right::Made(1000), Right::Bytes(|| How::Whole.of(Gzip, &made(USUAL))), Right::Fail];
+const TWICE: &[Right] =
+    &[Right::Made(1000), Right::Bytes(|| How::Over(Gzip).of(Gzip, &made(USUAL))), Right::Fail];
+
+fn asked(chunked: bool, by: ContentCoding, of: Option<u64>) -> Act {
+    Act::Coding(Coding::Asked { by, of, chunked })
 }
 
-fn right(p: &mut Params<'_>, unasked: bool) -> Result<Act, Wrong> {
-    let chunked = p.one_of("framing", &[("length", false), ("chunked", true)])?;
-    Ok(Act::Coding(Coding::Right { how: how(p)?, of: p.number("of")?, unasked, chunked }))
+fn always(by: ContentCoding, how: How, of: Option<u64>, label: Label) -> Act {
+    Act::Coding(Coding::Always { by, how, of, label })
 }
 
-fn plain(p: &mut Params<'_>, label: &str) -> Result<Act, Wrong> {
-    let label = p.line("says")?.unwrap_or(label.into()).into_owned();
-    Ok(Act::Coding(Coding::Plain { label, of: p.number("of")? }))
-}
-
-fn spoilt(p: &mut Params<'_>, spoil: Spoil) -> Result<Act, Wrong> {
-    let how = how(p)?;
-    if spoil == Spoil::Checksum && matches!(how, How::Brotli | How::Zstd) {
-        return Err(Wrong(format!("{} is made without a checksum here", how.name())));
-    }
-    Ok(Act::Coding(Coding::Spoilt { how, of: p.number("of")?, spoil }))
-}
-
-fn spoil(how: How, bytes: &[u8], spoil: Spoil) -> Vec<u8> {
-    let mut coded = how.encode(bytes);
-    match spoil {
-        Spoil::Cut => coded.truncate(coded.len() * 2 / 3),
-        Spoil::Checksum => {
-            // gzip ends in a checksum and a length of 4 bytes each; zlib in a checksum alone.
-            let back = if how == How::Gzip { 8 } else { 4 };
-            let at = coded.len().saturating_sub(back);
-            if let Some(byte) = coded.get_mut(at) {
-                *byte ^= 1;
-            }
-        }
-        Spoil::Trailing => coded.extend_from_slice(b"and this is not of it"),
-    }
-    coded
-}
-
-impl Coding {
-    pub(super) async fn act(&self, ex: &mut Exchange<'_>) -> Answered {
-        match self {
-            Self::Right { how, of, unasked, chunked } => {
-                ex.resize(*of);
-                if !unasked && !asks_for(ex, *how) {
-                    return ex.rest().await;
-                }
-                let how = *how;
-                let coded = code(ex, move |bytes| how.encode(&bytes)).await?;
-                if *chunked {
-                    return in_chunks(ex, how.name(), coded).await;
-                }
-                send(ex, how.name(), coded).await
-            }
-            Self::Plain { label, of } => {
-                ex.resize(*of);
-                let bytes = code(ex, |bytes| bytes).await?;
-                send(ex, label, bytes).await
-            }
-            Self::Spoilt { how, of, spoil: wrong } => {
-                ex.resize(*of);
-                let (how, wrong) = (*how, *wrong);
-                let coded = code(ex, move |bytes| spoil(how, &bytes, wrong)).await?;
-                send(ex, how.name(), coded).await
-            }
-            Self::Twice { outer, of } => {
-                ex.resize(*of);
-                let outer = *outer;
-                let twice = move |bytes: Vec<u8>| outer.encode(&How::Gzip.encode(&bytes));
-                let coded = code(ex, twice).await?;
-                send(ex, &format!("gzip, {}", outer.name()), coded).await
-            }
-            Self::Bomb { how, of } => {
-                let (how, of) = (*how, *of);
-                let bomb = blocking(move || Ok(how.zeros(of).unwrap_or_default())).await?;
-                send(ex, how.name(), bomb).await
-            }
-            Self::Empty { how } => send(ex, how.name(), Vec::new()).await,
-        }
-    }
-}
-
-/// Whether the request's Accept-Encoding names a coding, and not to refuse it (RFC 9110, section
-/// 12.5.3).
-fn asks_for(ex: &Exchange<'_>, how: How) -> bool {
-    let Some(accepted) = ex.request.header("accept-encoding") else { return false };
-    accepted.split(',').any(|one| {
-        let (name, weight) = one.split_once(';').unwrap_or((one, ""));
-        let none = weight.trim().strip_prefix("q=").is_some_and(|q| q.parse() == Ok(0.0));
-        name.trim().eq_ignore_ascii_case(how.name()) && !none
-    })
-}
-
-/// The content through a coding, off the serving thread.
-async fn code(
-    ex: &mut Exchange<'_>,
-    how: impl FnOnce(Vec<u8>) -> Vec<u8> + Send + 'static,
-) -> Result<Vec<u8>, crate::http::exchange::Trouble> {
-    let length = ex.content.length();
-    if length > LONGEST {
-        return Err(Wrong(format!("at most {} MiB are coded", LONGEST >> 20)).into());
-    }
-    let mut bytes = Vec::new();
-    ex.content.read(0, length, &mut bytes).await?;
-    Ok(blocking(move || Ok(how(bytes))).await?)
-}
-
-async fn send(ex: &mut Exchange<'_>, label: &str, coded: Vec<u8>) -> Answered {
-    let length = coded.len() as u64;
-    begin(ex, label, coded).length(length).end_head();
-    ex.part(0, length).await?;
-    ex.flush().await
-}
-
-async fn in_chunks(ex: &mut Exchange<'_>, label: &str, coded: Vec<u8>) -> Answered {
-    let length = coded.len() as u64;
-    begin(ex, label, coded).header("Transfer-Encoding", "chunked").end_head();
-    let mut at = 0;
-    while at < length {
-        let to = length.min(at + (16 << 10));
-        ex.chunk(at, to).await?;
-        at = to;
-    }
-    ex.last_chunk().await
-}
-
-fn begin<'e, 'x>(ex: &'e mut Exchange<'x>, label: &str, coded: Vec<u8>) -> &'e mut Exchange<'x> {
-    ex.content = Representation::kept(ex.content.kind, coded);
-    ex.ok().header("Content-Encoding", label).header("Vary", "Accept-Encoding")
+fn made(of: u64) -> Vec<u8> {
+    let mut bytes = vec![0; usize::try_from(of).unwrap_or_default()];
+    crate::body_bytes(0, &mut bytes);
+    bytes
 }
