@@ -1,34 +1,22 @@
-//! The HTTP/1.1 server. By the URL, on every rehearsal:
+//! The HTTP/1.1 server. A URL names its fault, on every rehearsal: `/fault/NAME?key=value`, where NAME and
+//! its parameters are those of the [`catalogue`](crate::catalogue()); and in short:
 //!
-//! | path | answer |
+//! | path | the same as |
 //! | --- | --- |
-//! | `/flags/CC/CC.gif`, `/flags/CC/metadata.json` | a flag and its country ([`Content::Flags`]), after the delay, or 418 by the error rate |
-//! | any other path | a file of the folder ([`Content::Dir`]), likewise |
-//! | `/status/CODE?retry-after=S` | that status |
-//! | `/flaky?fail=N&status=CODE&retry-after=S` | the first N attempts get CODE (503), then 200 |
-//! | `/interim?n=N` | N times 103, then 200 |
-//! | `/headers` | 200, the request's header lines as they came |
-//! | `/bytes/N` | N bytes, those of [`body_bytes`](crate::body_bytes) |
-//! | `/chunked?of=N&cut=K` | N bytes (1000) in chunks; with `cut` it closes after K, without a last chunk |
-//! | `/unframed?of=N` | N bytes (1000) with neither length nor chunks, ended by closing |
-//! | `/slow?delay=S` | 200 after S seconds (fractions allowed) |
-//! | `/drip?rate=R&of=N` | N bytes (1000), R (100) a second |
-//! | `/redirect/N` | N redirects (302), then 200 |
-//! | `/redirect/loop` | 302 to itself |
-//! | `/redirect/to?url=U&status=CODE` | 302 (or CODE) to the percent-encoded U |
-//! | `/fault/reset?after=K` | a reset after K body bytes; without `after`, before any byte of an answer |
-//! | `/fault/short?of=N&send=K` | promises N bytes (1000), closes in order after K (half) |
-//! | `/fault/long?of=N&send=K` | promises N bytes (1000), sends K (twice as many), closes |
-//! | `/fault/stall?of=N&send=K` | promises N bytes (1000), sends K (half), then nothing more |
-//! | `/fault/silent` | reads the request and never answers |
-//! | `/fault/garbage` | something that is not HTTP |
-//! | `/fault/lengths?a=A&b=B` | two Content-Length headers (5 and 6), the longer one's body |
-//! | `/fault/length-and-chunked` | Content-Length and Transfer-Encoding both |
+//! | `/status/CODE?retry-after=S` | `/fault/status?code=CODE&retry-after=S` |
+//! | `/bytes/N` | `/fault/bytes?of=N` |
+//! | `/slow?delay=S` | `/fault/delay?for=S` |
+//! | `/redirect/N`, `/redirect/loop`, `/redirect/to?url=U` | `/fault/redirect?n=N`, `/fault/redirect-loop`, `/fault/redirect-to?url=U` |
+//! | `/flaky`, `/interim`, `/headers`, `/chunked`, `/unframed`, `/drip` | `/fault/flaky` ... |
 //!
-//! A wrong or unknown parameter is a 400, never a quiet default. Faults that wait end when the client
-//! leaves, and after ten minutes. Methods other than GET and HEAD get 405.
+//! Any other path is content: `/flags/CC/CC.gif` and `/flags/CC/metadata.json` ([`Content::Flags`]) or a
+//! file of the folder ([`Content::Dir`]), under the rules of the scenario, or else after the delay, or
+//! 418 by the error rate.
 //!
-//! A fault family is a file in `faults/` and a line in `faults/mod.rs`.
+//! A fault works on what stands at the URL it is given to; by its own URL, or with `of=N`, on made bytes:
+//! those of [`body_bytes`](crate::body_bytes). A wrong or unknown parameter is a 400, never a quiet
+//! default. Faults that wait end when the client leaves, and after ten minutes. Methods other than GET
+//! and HEAD get 405.
 
 mod connection;
 mod decide;

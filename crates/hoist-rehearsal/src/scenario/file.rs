@@ -436,7 +436,7 @@ mod tests {
             assert!(error.starts_with(why), "{text}\n{error}");
         }
         for (text, line) in [
-            ("[[request]]\nfualt = \"reset\"", "line 2: unknown field `fualt`"),
+            ("[[request]]\nerrand = \"reset\"", "line 2: unknown field `errand`"),
             ("[[requests]]\nfault = \"reset\"", "line 1: unknown field `requests`"),
             ("seed = 1\nseed = 2", "line 2: "),
             ("[[request]]\nfault = 3", "line 2: "),

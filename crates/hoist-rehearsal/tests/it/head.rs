@@ -284,8 +284,8 @@ fn odd_lines() {
     }
     let head = OK.replace("\r\nS", "\r\n Content-Length: 50\r\nS") + KIND + CLOSE;
     shows(&server, "/fault/head-fold?what=first&of=100", head, 100);
-    let head = [framed("X-Odd: caf").trim_end().as_bytes(), b""].concat();
-    let at = head.windows(3).position(|w| w == b"caf").unwrap() + 3;
+    let head = [framed("X-Odd: cafe").trim_end().as_bytes(), b""].concat();
+    let at = head.windows(4).position(|w| w == b"cafe").unwrap() + 4;
     let (before, after) = head.split_at(at);
     let head = [before, b"\xe9 \x80\xff", after, b"\r\n\r\n"].concat();
     shows(&server, "/fault/head-bytes?of=100", head, 100);

@@ -327,7 +327,7 @@ impl Odd {
             Self::ControlInName => ("X-\x01Odd: a\r\n".into(), Beside::Length),
             Self::SpaceInName => ("X Odd: a\r\n".into(), Beside::Length),
             Self::NotAsciiInName => ("X-\u{e9}: a\r\n".into(), Beside::Length),
-            Self::NotUtf8 => return (b"X-Odd: caf\xe9 \x80\xff\r\n".to_vec(), Beside::Length),
+            Self::NotUtf8 => return (b"X-Odd: cafe\xe9 \x80\xff\r\n".to_vec(), Beside::Length),
         };
         (lines.into_bytes(), beside)
     }

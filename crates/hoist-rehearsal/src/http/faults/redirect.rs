@@ -400,7 +400,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     Entry {
         about: About {
             name: "redirect-case",
-            does: "a redirect by a header called lOCATION to a URL that begins with HTTP://",
+            does: "a redirect by a header called LoCaTiOn to a URL that begins with HTTP://",
             example: "redirect-case",
             verdict: "whole: case does not count (RFC 9110, section 5.1; RFC 3986, section 3.1)",
             counts: false,

@@ -64,7 +64,7 @@ impl Redirect {
             Self::Case => {
                 let scheme = scheme(ex).to_ascii_uppercase();
                 let host = ex.request.host;
-                ex.head(302).header("lOCATION", format_args!("{scheme}://{host}{TARGET}"));
+                ex.head(302).header("LoCaTiOn", format_args!("{scheme}://{host}{TARGET}"));
                 ex.end_text("to there").await
             }
             Self::Long { of } => {
