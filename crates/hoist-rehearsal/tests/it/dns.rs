@@ -18,16 +18,16 @@ const SERVFAIL: u8 = 2;
 const NXDOMAIN: u8 = 3;
 const REFUSED: u8 = 5;
 
-fn spawn(rehearsal: DnsRehearsal) -> Running {
+pub(crate) fn spawn(rehearsal: DnsRehearsal) -> Running {
     let rehearsal = DnsRehearsal { truth: Truth::memory(), ..rehearsal };
     rehearsal.spawn(&["127.0.0.1:0".parse().unwrap()]).unwrap()
 }
 
-fn zone(rate: f64) -> DnsRehearsal {
+pub(crate) fn zone(rate: f64) -> DnsRehearsal {
     DnsRehearsal::new([DnsZone::generated("z.dev", rate).unwrap()])
 }
 
-fn wire(name: &str) -> Vec<u8> {
+pub(crate) fn wire(name: &str) -> Vec<u8> {
     let mut out = Vec::new();
     for label in name.split('.') {
         out.push(u8::try_from(label.len()).unwrap());
@@ -38,7 +38,7 @@ fn wire(name: &str) -> Vec<u8> {
 }
 
 /// A query with recursion desired; `size` adds an OPT record.
-fn query(id: u16, name: &str, kind: u16, size: Option<u16>) -> Vec<u8> {
+pub(crate) fn query(id: u16, name: &str, kind: u16, size: Option<u16>) -> Vec<u8> {
     let mut out = id.to_be_bytes().to_vec();
     out.extend_from_slice(&[1, 0, 0, 1, 0, 0, 0, 0, 0, u8::from(size.is_some())]);
     out.extend_from_slice(&wire(name));
@@ -53,21 +53,21 @@ fn query(id: u16, name: &str, kind: u16, size: Option<u16>) -> Vec<u8> {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-struct Record {
-    owner: Vec<u8>,
-    kind: u16,
-    data: Vec<u8>,
+pub(crate) struct Record {
+    pub(crate) owner: Vec<u8>,
+    pub(crate) kind: u16,
+    pub(crate) data: Vec<u8>,
 }
 
 #[derive(Debug)]
-struct Reply {
-    id: u16,
-    rcode: u8,
-    truncated: bool,
-    question: Vec<u8>,
-    answers: Vec<Record>,
-    authority: Vec<Record>,
-    additional: Vec<Record>,
+pub(crate) struct Reply {
+    pub(crate) id: u16,
+    pub(crate) rcode: u8,
+    pub(crate) truncated: bool,
+    pub(crate) question: Vec<u8>,
+    pub(crate) answers: Vec<Record>,
+    pub(crate) authority: Vec<Record>,
+    pub(crate) additional: Vec<Record>,
 }
 
 /// A name at `at`, pointers followed; and where the bytes after it begin.
@@ -88,7 +88,7 @@ fn read_name(message: &[u8], mut at: usize) -> (Vec<u8>, usize) {
     }
 }
 
-fn read(message: &[u8]) -> Reply {
+pub(crate) fn read(message: &[u8]) -> Reply {
     let word = |at: usize| u16::from_be_bytes([message[at], message[at + 1]]);
     assert_eq!(message[2] & 0x80, 0x80, "an answer");
     assert_eq!(message[3] & 0x80, 0x80, "recursion available");
@@ -118,14 +118,14 @@ fn read(message: &[u8]) -> Reply {
     reply
 }
 
-fn socket(to: SocketAddr) -> UdpSocket {
+pub(crate) fn socket(to: SocketAddr) -> UdpSocket {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.connect(to).unwrap();
     socket.set_read_timeout(Some(LONG)).unwrap();
     socket
 }
 
-fn exchange(server: &Running, message: &[u8]) -> Reply {
+pub(crate) fn exchange(server: &Running, message: &[u8]) -> Reply {
     let socket = socket(server.addr());
     socket.send(message).unwrap();
     let mut buffer = [0; 4096];
@@ -133,11 +133,11 @@ fn exchange(server: &Running, message: &[u8]) -> Reply {
     read(&buffer[..n])
 }
 
-fn ask(server: &Running, name: &str, kind: u16) -> Reply {
+pub(crate) fn ask(server: &Running, name: &str, kind: u16) -> Reply {
     exchange(server, &query(7, name, kind, None))
 }
 
-fn ask_tcp(server: &Running, name: &str, kind: u16) -> Reply {
+pub(crate) fn ask_tcp(server: &Running, name: &str, kind: u16) -> Reply {
     let mut stream = TcpStream::connect(server.addr()).unwrap();
     stream.set_read_timeout(Some(LONG)).unwrap();
     let message = query(8, name, kind, None);
@@ -146,7 +146,7 @@ fn ask_tcp(server: &Running, name: &str, kind: u16) -> Reply {
     read_tcp(&mut stream)
 }
 
-fn read_tcp(stream: &mut TcpStream) -> Reply {
+pub(crate) fn read_tcp(stream: &mut TcpStream) -> Reply {
     let mut length = [0; 2];
     stream.read_exact(&mut length).unwrap();
     let mut message = vec![0; usize::from(u16::from_be_bytes(length))];

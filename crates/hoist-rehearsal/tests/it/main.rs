@@ -9,6 +9,7 @@ mod coding;
 mod content;
 mod decisions;
 mod dns;
+mod dns_faults;
 mod faults;
 mod head;
 mod limits;
