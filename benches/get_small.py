@@ -1,16 +1,19 @@
 #!/usr/bin/env python3
 """Many small files: CPU per file of `hoist get`, beside that of `curl -Z` in the same minutes.
 
-18,000 files of 2 KB from nginx on loopback, 64 connections, saved to a folder in memory; every byte
-is compared. The two run in turn, on the same core, so that whatever else the machine does hits both.
+18,000 files of 2 KB from nginx on loopback, 64 connections, saved to a folder in memory, as files and
+into shards; every byte is compared. All run in turn, on the same core, so that whatever else the
+machine does hits each of them.
 
 Needs nginx and curl. FILES=N, RUNS=N (5) and HOIST=FILE change what is run.
 """
 
+import glob
 import os
 import random
 import shutil
 import subprocess
+import tarfile
 
 import lab
 
@@ -49,6 +52,18 @@ def make(folder, port):
     return urls, curl
 
 
+def unpack(out):
+    """The bodies in shards, as files."""
+    for shard in sorted(glob.glob(f"{out}/*.tar")):
+        os.makedirs(f"{out}/small", exist_ok=True)
+        with tarfile.open(shard) as tar:
+            for member in tar:
+                key, ending = member.name.split(".", 1)
+                if ending == "bin":
+                    with open(f"{out}/small/{int(key)}.bin", "wb") as file:
+                        file.write(tar.extractfile(member).read())
+
+
 def same(ours, theirs):
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     return subprocess.run(["diff", "-rq", ours, theirs], **quiet).returncode == 0
@@ -65,11 +80,17 @@ def main():
                 hoist, "get", "-i", urls, "-o", ".",
                 "-m", str(AT_ONCE), "--per-origin", str(AT_ONCE), "--quiet",
             ],
+            "hoist get --to tar:": [
+                hoist, "get", "-i", urls, "-o", ".", "--to", "tar:{shard:03}.tar",
+                "-m", str(AT_ONCE), "--per-origin", str(AT_ONCE), "--quiet",
+            ],
             "curl -Z": [
                 "curl", "-s", "-Z", "--parallel-max", str(AT_ONCE), "--create-dirs", "-K", curl_list,
             ],
         }
-        saved_in = {"hoist get": f"127.0.0.1_{port}/small", "curl -Z": "small"}
+        saved_in = {
+            "hoist get": f"127.0.0.1_{port}/small", "hoist get --to tar:": "small", "curl -Z": "small",
+        }
         runs = {name: [] for name in programs}
         wrong = []
         with lab.server(["nginx", "-c", f"{folder}/nginx.conf", "-p", folder], port):
@@ -79,6 +100,7 @@ def main():
                     out = f"{folder}/out"
                     os.mkdir(out)
                     figures = lab.run(argv, cwd=out)
+                    unpack(out)
                     if figures.code != 0 or not same(f"{folder}/www/small", f"{out}/{saved_in[name]}"):
                         wrong.append(f"{name}, round {round_}, exit code {figures.code}")
                     if round_ > 0:

@@ -1,4 +1,4 @@
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use hoist::GetPlan;
 use hoist::item::NameTemplate;
-use hoist::plan::{AddressOverride, defaults};
+use hoist::plan::{AddressOverride, BadShards, ShardTemplate, defaults};
 use http::{HeaderName, HeaderValue};
 
 use super::input::Input;
@@ -20,11 +20,15 @@ Examples:
   hoist get -i urls.txt -o pages -m 64               a list into the folder pages
   hoist get -i urls.txt -o pages --format jsonl > outcomes.jsonl
   hoist get -i urls.txt -o pages --again failed      those that failed, once more
+  hoist get -i urls.txt -o set --to 'tar:shards/{shard:06}.tar'   as WebDataset shards
   hoist get -i urls.txt --name '{index}-{host}{ext}' -H 'Accept-Language: de'
 
 A line of a list is a URL, or URL<TAB>name, or a JSON object with url and name. Blank
 lines and lines that begin with # are skipped. A list never overwrites a file that was
 there: it saves as name~POSITION. URLs given as arguments do overwrite, as with curl.
+
+In a shard each body is POSITION.EXT, or NAME~POSITION.EXT where a name is given, and its outcome
+is beside it as .json. A shard has its name once it is full, or the run complete: then it is whole.
 
 What became of each line of a list is on record in DIR/.hoist. The same command again goes on
 where it stopped, however it stopped; 'hoist outcomes DIR' prints the record.
@@ -97,6 +101,16 @@ pub(super) struct GetArgs {
     /// Connect to ADDR for this host and port; repeatable
     #[arg(long = "resolve", value_name = "HOST:PORT:ADDR")]
     pub(super) overrides: Vec<Override>,
+    /// Into tar files below DIR, in place of one file for each URL: tar:shards/{shard:06}.tar
+    #[arg(long, value_name = "tar:TEMPLATE")]
+    pub(super) to: Option<Shards>,
+    /// Samples of a tar file
+    #[arg(long, value_name = "N", requires = "to")]
+    #[arg(help = format!("Samples of a tar file [default: {}]", defaults::SHARD_SAMPLES))]
+    pub(super) shard_count: Option<NonZeroU64>,
+    /// Bytes of a tar file [default: 1G]
+    #[arg(long, value_name = "BYTES", value_parser = values::bytes, requires = "to")]
+    pub(super) shard_size: Option<u64>,
     /// Name files so; may use {index} {host} {basename} {ext}
     #[arg(long = "name", value_name = "TEMPLATE")]
     pub(super) template: Option<NameTemplate>,
@@ -180,6 +194,22 @@ impl FromStr for Override {
     }
 }
 
+/// Tar files to save into, as typed.
+#[derive(Debug, Clone)]
+pub(super) struct Shards(pub(super) ShardTemplate);
+
+impl FromStr for Shards {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        const FORM: &str = "write it as tar:shards/{shard:06}.tar";
+        let template = text
+            .strip_prefix("tar:")
+            .ok_or_else(|| format!("only tar files can be named here; {FORM}"))?;
+        template.parse().map(Self).map_err(|bad: BadShards| format!("{bad}; {FORM}"))
+    }
+}
+
 /// A get, ready to run.
 #[derive(Debug)]
 pub(crate) struct GetJob {
@@ -218,6 +248,15 @@ mod tests {
         assert_eq!((name.as_str(), value.to_str().unwrap()), ("accept-language", "de, en"));
         for bad in ["Accept", "A B: c", ": c", "A: b\r\nC: d", "Host: a", "Content-Length: 3"] {
             assert!(bad.parse::<Header>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn shards_are_tar_files() {
+        assert!("tar:shards/{shard:06}.tar".parse::<Shards>().is_ok());
+        for bad in ["shards/{shard:06}.tar", "tar:", "tar:x.tar", "zip:{shard}.zip"] {
+            let error = bad.parse::<Shards>().unwrap_err();
+            assert!(error.ends_with("write it as tar:shards/{shard:06}.tar"), "{error}");
         }
     }
 

@@ -7,13 +7,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hoist::plan::{
-    DnsPlan, Existing, Family, Patience, ProbePlan, Question, RequestPlan, SinkPlan, TlsPlan, Via,
+    DnsPlan, Existing, Family, Patience, ProbePlan, Question, RequestPlan, ShardLimits, SinkPlan,
+    TlsPlan, Via,
 };
 use hoist::{GetPlan, plan::Limits};
 use rustix::fd::AsFd;
 
 use super::flags::FlagsJob;
-use super::get::{GetArgs, GetFormat, GetJob, Saving};
+use super::get::{GetArgs, GetFormat, GetJob, Saving, Shards};
 use super::input::{self, Given};
 use super::probe::{ProbeArgs, ProbeJob, RecordType, ViaArg};
 use super::roots;
@@ -106,6 +107,13 @@ impl GetArgs {
         }
         let sink = match saving {
             Saving::Stdout => SinkPlan::Writer(standard_output()?),
+            Saving::Files if let Some(Shards(shards)) = self.to => {
+                let default = ShardLimits::default();
+                let samples = self.shard_count.unwrap_or(default.samples);
+                let bytes = self.shard_size.unwrap_or(default.bytes);
+                let limits = ShardLimits { samples, bytes };
+                SinkPlan::Tar { root: self.output, shards, limits, template: self.template }
+            }
             Saving::Files => SinkPlan::Directory {
                 root: self.output,
                 template: self.template,
@@ -170,9 +178,14 @@ impl GetArgs {
         };
         let Self { format, ordered, quiet, ledger, .. } = self;
         let mut on_record = None;
-        if let (SinkPlan::Directory { root, .. }, true) = (&plan.sink, input.is_list) {
+        if let (SinkPlan::Directory { root, .. } | SinkPlan::Tar { root, .. }, true) =
+            (&plan.sink, input.is_list)
+        {
             on_record = Some(root.clone());
             plan.ledger = Some(ledger.plan(input.stdin.is_some()));
+        } else if let SinkPlan::Tar { .. } = plan.sink {
+            let message = "--to tar: is for lists: put the URLs into a file, and name it with -i";
+            return Err(Refused::Usage("get", message.to_owned()));
         } else if let Some(option) = ledger.needless() {
             let message = format!("{option} is for lists: URLs that are typed are not on record");
             return Err(Refused::Usage("get", message));
@@ -185,8 +198,8 @@ impl GetArgs {
             "-o - writes one body to standard output; give one URL, or a folder"
         } else if self.format == GetFormat::Jsonl {
             "--format jsonl and -o - both want standard output"
-        } else if self.template.is_some() {
-            "--name names files; -o - writes none"
+        } else if self.template.is_some() || self.to.is_some() {
+            "--name and --to name files; -o - writes none"
         } else {
             return Ok(());
         };

@@ -27,6 +27,7 @@ const GET: &[&str] = &[
     "ms",
     "retry_at",
     "crc32c",
+    "member",
 ];
 
 /// The columns of a probe.
@@ -180,6 +181,7 @@ mod tests {
             elapsed: Duration::from_micros(12_500),
             retry_at: None,
             crc32c: Some(0xAB),
+            member: None,
         })
     }
 
@@ -191,7 +193,7 @@ mod tests {
         rows.make(GET.iter().map(|column| field(&object[column]))).unwrap();
         let quoted = reason.replace('"', "\"\"");
         let expected =
-            format!("7,\"=http://a/,b\",,failed,status,\"{quoted}\",503,0,,,1,12.5,,000000ab\r\n");
+            format!("7,\"=http://a/,b\",,failed,status,\"{quoted}\",503,0,,,1,12.5,,000000ab,\r\n");
         assert_eq!(String::from_utf8(rows.row.clone()).unwrap(), expected);
         let mut reader =
             csv::ReaderBuilder::new().has_headers(false).from_reader(rows.row.as_slice());

@@ -177,6 +177,37 @@ pub(crate) fn body(length: usize) -> Vec<u8> {
     body
 }
 
+/// What GNU tar finds in a shard that is whole: of each file the name and the bytes, in order.
+pub(crate) fn unpacked(shard: &Path) -> Vec<(String, Vec<u8>)> {
+    let names = tar(&["-t", "--quoting-style=literal"], shard);
+    let to = folder();
+    tar(&["-x", "-C", to.path().to_str().unwrap()], shard);
+    let names = String::from_utf8(names).unwrap();
+    names.lines().map(|name| (name.to_owned(), fs::read(to.path().join(name)).unwrap())).collect()
+}
+
+fn tar(options: &[&str], shard: &Path) -> Vec<u8> {
+    let output = Command::new("tar").args(options).arg("-f").arg(shard).output().unwrap();
+    // It complains, too, where the end is not as it should be.
+    let complaint = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && complaint.is_empty(), "{}: {complaint}", shard.display());
+    output.stdout
+}
+
+/// The names in the shard that is being written, as far as it goes.
+pub(crate) fn begun(out: &Path) -> Vec<String> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(out.join(".hoist/parts")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|ending| ending == "tar") {
+            let output = Command::new("tar").arg("-tf").arg(path).output().unwrap();
+            let listed = String::from_utf8(output.stdout).unwrap();
+            names.extend(listed.lines().map(str::to_owned));
+        }
+    }
+    names
+}
+
 /// The JSON objects of a text, one a line.
 pub(crate) fn objects(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).expect("a JSON object")).collect()

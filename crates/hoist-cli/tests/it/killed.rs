@@ -24,7 +24,7 @@ fn kills() -> usize {
 
 /// Chance that can be had again.
 #[expect(clippy::print_stderr, reason = "shown when the test fails")]
-fn chance() -> fastrand::Rng {
+pub(crate) fn chance() -> fastrand::Rng {
     let seed = std::env::var("HOIST_SEED").ok().map(|seed| seed.parse().unwrap());
     let seed = seed.unwrap_or_else(|| fastrand::u64(..));
     eprintln!("HOIST_SEED={seed}");
@@ -33,20 +33,20 @@ fn chance() -> fastrand::Rng {
 
 /// When to kill each of some runs: from 3 ms to 1 s after its start. As many are below 55 ms as
 /// above: the start is where most is to be put right.
-fn moments(random: &mut fastrand::Rng) -> Vec<Duration> {
+pub(crate) fn moments(random: &mut fastrand::Rng) -> Vec<Duration> {
     let mut moment = || Duration::from_secs_f64(0.003 * 333_f64.powf(random.f64()));
     (0..kills()).map(|_| moment()).collect()
 }
 
 /// So many items that they take longer than all these runs together, at a rate that no run exceeds.
-fn too_many(moments: &[Duration], per_second: u128) -> u64 {
+pub(crate) fn too_many(moments: &[Duration], per_second: u128) -> u64 {
     let together: Duration = moments.iter().sum();
     u64::try_from(together.as_millis() * per_second * 3 / 2 / 1000).unwrap()
 }
 
 /// Starts the command and kills it after a while. What it told until then, and whether it was still
 /// at work.
-fn kill_after(dir: &Path, line: &[&str], time: Duration) -> (Told, bool) {
+pub(crate) fn kill_after(dir: &Path, line: &[&str], time: Duration) -> (Told, bool) {
     let until = Instant::now() + time;
     let mut child = hoist(dir, line).spawn().unwrap();
     let told = listen(&mut child);
@@ -64,7 +64,7 @@ fn kill_after(dir: &Path, line: &[&str], time: Duration) -> (Told, bool) {
 
 /// What must become of a line.
 #[derive(Debug)]
-enum Due {
+pub(crate) enum Due {
     /// A body of this length; in a file of this name, or a copy of it, where it is asked for.
     Ok(usize, Option<String>),
     NotFound,
@@ -72,7 +72,7 @@ enum Due {
 }
 
 /// A list of everything: by position, what is asked and what must become of it.
-fn list(
+pub(crate) fn list(
     base: &str,
     lines: u64,
     random: &mut fastrand::Rng,

@@ -150,7 +150,7 @@ fn a_table_says_what_the_json_says() {
     let Answered { dir, .. } = &answered();
     let csv = outcomes(dir.path(), &["out", "--format", "csv"]);
     let columns = "index,url,final_url,outcome,kind,reason,status,bytes,path,content_type,attempts,\
-                   ms,retry_at,crc32c";
+                   ms,retry_at,crc32c,member";
     assert!(csv.starts_with(&format!("{columns}\r\n")), "{csv}");
     assert!(csv.contains(",\"no, \"\"URL\"\"\","), "{csv}");
     same_as_json(&csv, &outcomes(dir.path(), &["out"]), columns);

@@ -175,14 +175,13 @@ impl Attempt {
                     ticket: self.ticket,
                     max: fetcher.max_body,
                 };
-                match receiving.receive(body, framing, self.wanted()).await {
+                let content_type = content_type(&parts.headers);
+                let wanted = self.wanted(fetcher, content_type.as_deref());
+                match receiving.receive(body, framing, wanted).await {
                     Ok(tail) => {
                         self.give_back(fetcher, connection, framing);
                         fetcher.handover.write(self.ticket, tail.begin, tail.chunks, true).await;
-                        Ok(End::Received {
-                            content_type: content_type(&parts.headers),
-                            unframed: framing == Framing::UntilClose,
-                        })
+                        Ok(End::Received { content_type, unframed: framing == Framing::UntilClose })
                     }
                     Err(Broken { failure, begun: false }) => Err(failure),
                     Err(Broken { failure, begun: true }) => {
@@ -214,12 +213,19 @@ impl Attempt {
         }
     }
 
-    fn wanted(&self) -> Wanted {
+    fn wanted(&self, fetcher: &Fetcher, content_type: Option<&str>) -> Wanted {
         let Target { url, name, .. } = &*self.target;
-        let name = match (name, &self.template) {
-            (Some(name), _) => FileName::from_text(name),
-            (None, Some(template)) => FileName::from_template(template, self.position, url),
-            (None, None) => FileName::from_url(url),
+        let given = match (name, &self.template) {
+            (Some(name), _) => Some(FileName::from_text(name)),
+            (None, Some(template)) => Some(FileName::from_template(template, self.position, url)),
+            (None, None) => None,
+        };
+        let name = match given {
+            given if fetcher.samples => {
+                FileName::of_sample(given, self.position, url, content_type)
+            }
+            Some(given) => given,
+            None => FileName::from_url(url),
         };
         Wanted { position: self.position, name }
     }

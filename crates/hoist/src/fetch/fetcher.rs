@@ -26,6 +26,8 @@ pub(super) struct Fetcher {
     pub(super) handover: Handover,
     /// What has been handed over can't be taken back: no other try then.
     pub(super) streams_out: bool,
+    /// Bodies are samples of shards.
+    pub(super) samples: bool,
     pub(super) report: Report,
 }
 
@@ -61,6 +63,7 @@ impl Fetcher {
             max_body: plan.request.max_body,
             handover,
             streams_out: matches!(plan.sink, SinkPlan::Writer(_)),
+            samples: matches!(plan.sink, SinkPlan::Tar { .. }),
             report,
         })
     }

@@ -57,7 +57,9 @@ impl GetJob {
         report: Report,
     ) -> Result<Self, Error> {
         let template = match &mut plan.sink {
-            SinkPlan::Directory { template, .. } => template.take().map(Rc::new),
+            SinkPlan::Directory { template, .. } | SinkPlan::Tar { template, .. } => {
+                template.take().map(Rc::new)
+            }
             SinkPlan::Writer(_) => None,
         };
         let fetcher = Fetcher::start(plan, writers.handover(), seed, report)?;
@@ -85,6 +87,7 @@ impl GetJob {
             elapsed: progress.map_or(Duration::ZERO, |progress| progress.started.elapsed()),
             retry_at: None,
             crc32c: None,
+            member: None,
         }
     }
 
@@ -104,6 +107,7 @@ impl GetJob {
             elapsed: Duration::ZERO,
             retry_at: None,
             crc32c: None,
+            member: None,
         }
     }
 }

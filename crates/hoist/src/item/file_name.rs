@@ -10,7 +10,7 @@ use super::template::{NameParts, NameTemplate};
 /// and folders. It can't leave its root.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct FileName {
-    parts: Vec<String>,
+    pub(super) parts: Vec<String>,
 }
 
 /// Bytes of a part, at most; what is longer is cut and told apart by a hash. It leaves room for

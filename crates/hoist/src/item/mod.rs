@@ -4,6 +4,7 @@ mod domain_name;
 mod file_name;
 mod origin;
 mod position;
+mod sample_name;
 mod target;
 mod template;
 

@@ -106,5 +106,6 @@ fn outcome(n: u64) -> GetOutcome {
         elapsed: Duration::from_micros(12_345),
         retry_at: None,
         crc32c: None,
+        member: None,
     }
 }

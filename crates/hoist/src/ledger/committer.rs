@@ -155,12 +155,15 @@ impl<O: Recorded> Committer<O> {
             left = Left::Line(line);
         }
         let position = outcome.position();
-        let spot = self.unit.stage(position, left)?;
+        let spot = self.unit.stage(position, left, &mut |path, spot, out| {
+            outcome.placed(path, spot);
+            Ok(serde_json::to_writer(out, &outcome)?)
+        })?;
         let supersedes = self.state.reopened.contains(position.0);
         self.journal.record(position, supersedes, |fields| {
             record::write(fields, &outcome, &spot, supersedes, now);
         });
-        outcome.placed(self.unit.path(&spot), spot.crc);
+        outcome.placed(self.unit.path(&spot), &spot);
         self.open.bytes += spot.bytes;
         self.open.weight += weight;
         self.open.entries.push(Staged { outcome, ticket, weight, spot });
@@ -270,7 +273,7 @@ impl<O: Recorded> Committer<O> {
                         let now = SystemTime::now();
                         record::write(fields, &staged.outcome, &spot, true, now);
                     });
-                    staged.outcome.placed(self.unit.path(&spot), spot.crc);
+                    staged.outcome.placed(self.unit.path(&spot), &spot);
                     staged.spot = spot;
                     amended.push(n);
                 }
@@ -298,13 +301,29 @@ impl<O: Recorded> Committer<O> {
                 self.state.reopened.remove(position.0);
                 self.state.totals.count(outcome.tally());
             }
-            self.state.line_end = spot.line_end.unwrap_or(self.state.line_end);
+            self.state.reach.extend(spot.line_end, spot.sample.as_ref());
             done.push(Committed { outcome, ticket, weight });
         }
+        self.note_named_shard();
         if let Some(segment) = sealed {
             self.snapshot(segment)?;
         }
         Ok(Step::Done(done))
+    }
+
+    /// From now on nobody misses the shard where it is moved away.
+    pub(super) fn note_named_shard(&mut self) {
+        if let Some(shard) = self.unit.named_shard() {
+            self.journal.append(kind::SHARD, |fields| state::write_named_shard(fields, shard));
+            self.state.reach.close(shard);
+        }
+    }
+
+    /// Every item has its outcome, and all are committed: what is open ends.
+    pub(crate) fn complete(&mut self) -> Result<(), Error> {
+        self.unit.complete()?;
+        self.note_named_shard();
+        self.write()
     }
 
     /// Writes down the state as of the end of a sealed segment. What was renamed is made durable

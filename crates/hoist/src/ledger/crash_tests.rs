@@ -20,7 +20,10 @@ use super::survey::Survey;
 use crate::error::Error;
 use crate::item::{FileName, Position};
 use crate::outcome::{Failure, FailureKind, GetOutcome, GetVerdict, Outcome, Selector};
-use crate::sink::{Files, Finished, Left, Lines, Sink, Spot, Staging, Unit, Wanted};
+use crate::plan::ShardLimits;
+use crate::sink::{
+    Files, Finished, Gathering, Left, Lines, Shards, Sink, Spot, Staging, Unit, Wanted, tar,
+};
 use crate::sys::{Fault, Fs, Memory};
 
 const ITEMS: u64 = 14;
@@ -30,6 +33,7 @@ const ITEMS: u64 = 14;
 enum Form {
     Files,
     Lines,
+    Shards,
 }
 
 /// What a run wants besides.
@@ -67,6 +71,11 @@ fn name(position: u64) -> FileName {
     })
 }
 
+fn sample_name(position: u64) -> FileName {
+    let url = url::Url::parse("http://a.example/").unwrap();
+    FileName::of_sample(Some(name(position)), Position(position), &url, None)
+}
+
 fn fails(position: u64) -> bool {
     position % 6 == 2
 }
@@ -87,6 +96,7 @@ fn outcome(position: u64, failed: bool, bytes: usize) -> GetOutcome {
         elapsed: Duration::ZERO,
         retry_at: None,
         crc32c: None,
+        member: None,
     }
 }
 
@@ -99,6 +109,9 @@ impl World {
         if form == Form::Files {
             // It was there before: nobody replaces it.
             fs.put("/out/folder/6", b"foreign");
+        }
+        if form == Form::Shards {
+            fs.put("/out/set/1.tar", b"foreign");
         }
         Self {
             fs,
@@ -114,7 +127,7 @@ impl World {
 
     fn home(&self) -> Home {
         match self.form {
-            Form::Files => Home::of_folder(Path::new(OUT)),
+            Form::Files | Form::Shards => Home::of_folder(Path::new(OUT)),
             Form::Lines => Home::of_file(Path::new(FILE)),
         }
     }
@@ -129,6 +142,14 @@ impl World {
                     Box::new(Files::new(fs.clone(), OUT.into(), home.parts.clone(), ours))
                 }
                 Form::Lines => Box::new(Lines::new(fs.clone(), FILE.into(), b"head\n".to_vec())),
+                Form::Shards => {
+                    // One that has three samples is full, and some before.
+                    let limits =
+                        ShardLimits { samples: 3.try_into().unwrap(), bytes: (5 << 10) + 512 };
+                    let form = ("set/{shard}.tar".parse().unwrap(), limits);
+                    let parts = home.parts.clone();
+                    Box::new(Shards::new(fs.clone(), OUT.into(), parts, form, ours))
+                }
             }
         };
         let line = |outcome: &GetOutcome, line: &mut Vec<u8>| {
@@ -166,8 +187,10 @@ impl World {
         }
         let mut order: Vec<u64> = (0..ITEMS).collect();
         self.random.shuffle(&mut order);
-        let fs: Arc<dyn Fs> = Arc::new(self.fs.clone());
-        let mut staging = Staging { fs, parts: self.home().parts };
+        let (fs, parts): (Arc<dyn Fs>, _) = (Arc::new(self.fs.clone()), self.home().parts);
+        let mut staging = Staging { fs: Arc::clone(&fs), parts: parts.clone() };
+        // Some bodies are too long for memory.
+        let mut gathering = Gathering::new(fs, parts).holding(40);
         for n in order {
             let position = Position(n);
             if recall.answered.contains(position) {
@@ -179,7 +202,15 @@ impl World {
             }
             assert!(!self.told.contains(&position), "{n} is asked after it was told");
             self.asked += 1;
-            self.answer(&mut committer, &mut staging, n)?;
+            let left = match self.form {
+                Form::Files if !fails(n) => staged(&mut staging, n, name(n))?,
+                Form::Shards if !fails(n) => staged(&mut gathering, n, sample_name(n))?,
+                _ => Left::Nothing,
+            };
+            let length = if fails(n) { 0 } else { body(n).len() };
+            let outcome = outcome(n, fails(n), length);
+            let entry = Entry { outcome, ticket: None, weight: 1, left };
+            committer.take(entry, SystemTime::UNIX_EPOCH)?;
             if self.random.u8(..) < 100 {
                 committer.write()?;
             }
@@ -190,29 +221,8 @@ impl World {
         }
         let step = committer.close(Duration::ZERO)?;
         self.commit(&mut committer, step)?;
-        committer.write()
-    }
-
-    fn answer(
-        &mut self,
-        committer: &mut Committer<GetOutcome>,
-        staging: &mut Staging,
-        n: u64,
-    ) -> Result<(), Error> {
-        let bytes = body(n);
-        let mut left = Left::Nothing;
-        if self.form == Form::Files && !fails(n) {
-            let mut part = staging.begin(Wanted { position: Position(n), name: name(n) })?;
-            for piece in bytes.chunks(20) {
-                staging.write(&mut part, piece)?;
-            }
-            let Finished::Left(finished) = staging.finish(part)? else { panic!("it is staged") };
-            left = finished;
-        }
-        let length = if fails(n) { 0 } else { bytes.len() };
-        let outcome = outcome(n, fails(n), length);
-        let entry = Entry { outcome, ticket: None, weight: 1, left };
-        committer.take(entry, SystemTime::UNIX_EPOCH)
+        committer.write()?;
+        committer.complete()
     }
 
     fn commit(
@@ -250,6 +260,31 @@ impl World {
         } else {
             self.fs.restart();
         }
+        if self.form == Form::Shards {
+            self.check_told();
+        }
+    }
+
+    /// Whenever the machine stopped: a shard under its name is whole, and what was told is in one, or
+    /// in the one that was written.
+    fn check_told(&self) {
+        let mut bodies = BTreeSet::new();
+        for (path, bytes) in self.fs.files() {
+            if path.starts_with("/out/set/") && bytes != b"foreign" {
+                bodies.extend(tar::members(&bytes).into_iter().map(|(_, body)| body));
+            } else if path.starts_with("/out/.hoist/parts/") {
+                // Its end may be anything.
+                for n in self.told.iter().filter(|n| !fails(n.0)) {
+                    let body = body(n.0);
+                    if bytes.windows(body.len()).any(|window| window == body) {
+                        bodies.insert(body);
+                    }
+                }
+            }
+        }
+        for n in self.told.iter().filter(|n| !fails(n.0)) {
+            assert!(bodies.contains(&body(n.0)), "{n} was told, and is gone");
+        }
     }
 
     /// All that must hold when a run has come to its end.
@@ -268,6 +303,7 @@ impl World {
         match self.form {
             Form::Files => self.check_files(&spots),
             Form::Lines => self.check_lines(),
+            Form::Shards => self.check_shards(&spots),
         }
     }
 
@@ -285,6 +321,48 @@ impl World {
         if self.durable || self.boot == 1 {
             assert!(files.is_empty(), "{files:?} is nobody's");
         }
+    }
+
+    /// Each sample is where its record says, and nothing else is anywhere.
+    fn check_shards(&self, spots: &BTreeMap<u64, Spot>) {
+        let mut files = self.fs.files();
+        assert_eq!(files.remove("/out/set/1.tar").unwrap(), b"foreign");
+        let mut shards: BTreeMap<String, BTreeMap<u64, (u64, &Spot)>> = BTreeMap::new();
+        for (n, spot) in spots.iter().filter(|(n, _)| !fails(**n)) {
+            let name = format!("/out/{}", spot.name.as_ref().unwrap());
+            let sample = spot.sample.as_ref().unwrap();
+            let twice = shards.entry(name).or_default().insert(sample.from, (*n, spot));
+            assert_eq!(twice, None);
+        }
+        for (name, samples) in &shards {
+            let tar = files.remove(name).unwrap_or_else(|| panic!("no {name}"));
+            let mut members = tar::members(&tar).into_iter();
+            let (mut at, mut nth) = (0, 0);
+            for (n, spot) in samples.values() {
+                let sample = spot.sample.as_ref().unwrap();
+                nth += 1;
+                assert_eq!((sample.from, sample.nth), (at, nth), "{n} in {name}");
+                at = sample.end;
+                assert_eq!(members.next(), Some((sample.member.clone(), body(*n))));
+                let (sidecar, json) = members.next().unwrap();
+                assert_eq!(
+                    Some(&*sidecar),
+                    sample.member.strip_suffix(".bin").map(|key| format!("{key}.json")).as_deref()
+                );
+                let told: serde_json::Value = serde_json::from_slice(&json).unwrap();
+                assert_eq!(
+                    (told["index"].as_u64(), told["path"].as_str()),
+                    (Some(*n), Some(&**name))
+                );
+                assert_eq!(told["member"], sample.member);
+            }
+            assert_eq!(members.next(), None);
+            assert!(samples.len() <= 3 && tar.len() as u64 == at + 1_024);
+        }
+        files.retain(|name, bytes| {
+            !name.starts_with("/out/.hoist/ledger/") && self.old.get(name) != Some(bytes)
+        });
+        assert!(files.is_empty(), "{:?} is nobody's", files.keys());
     }
 
     fn check_lines(&self) {
@@ -309,6 +387,16 @@ impl World {
         assert_eq!((totals.done(), totals.failed), (ITEMS - 1, failed));
         assert_eq!(totals.failures.kinds.values().sum::<u64>(), failed);
     }
+}
+
+/// A body is whole, and waits for its record.
+fn staged<S: Sink>(sink: &mut S, n: u64, name: FileName) -> Result<Left, Error> {
+    let mut part = sink.begin(Wanted { position: Position(n), name })?;
+    for piece in body(n).chunks(20) {
+        sink.write(&mut part, piece)?;
+    }
+    let Finished::Left(left) = sink.finish(part)? else { panic!("it waits") };
+    Ok(left)
 }
 
 /// Where nothing fails, all is well.
@@ -369,6 +457,27 @@ fn files_survive_every_failure_without_syncs() {
 }
 
 #[test]
+fn shards_survive_every_failure() {
+    try_all(|seed| World::new(Form::Shards, true, seed), Want::Nothing);
+}
+
+#[test]
+fn shards_survive_every_failure_without_syncs() {
+    try_all(|seed| World::new(Form::Shards, false, seed), Want::Nothing);
+}
+
+#[test]
+fn a_fresh_start_with_shards_survives_every_failure() {
+    let world = |seed| {
+        let mut world = World::new(Form::Shards, true, seed);
+        world.run(Want::Nothing).unwrap();
+        world.old = world.fs.files();
+        world
+    };
+    try_all(world, Want::Fresh);
+}
+
+#[test]
 fn lines_survive_every_failure() {
     for durable in [true, false] {
         try_all(|seed| World::new(Form::Lines, durable, seed), Want::Nothing);
@@ -402,7 +511,8 @@ fn a_fresh_start_survives_every_failure() {
 fn failure_upon_failure_loses_nothing() {
     let stories = std::env::var("HOIST_FAILURES").ok().and_then(|n| n.parse().ok());
     for seed in 0..stories.unwrap_or(1_500) {
-        let form = if seed % 3 == 0 { Form::Lines } else { Form::Files };
+        let form = [Form::Lines, Form::Files, Form::Shards, Form::Files, Form::Shards];
+        let form = form[usize::try_from(seed % 5).unwrap()];
         let mut world = World::new(form, seed % 4 != 0, seed);
         let mut random = fastrand::Rng::with_seed(seed);
         for _ in 0..random.usize(1..6) {
@@ -550,7 +660,7 @@ fn a_recorder_that_is_behind_catches_up() {
         runtime.block_on(async { tokio::time::timeout(Duration::from_secs(20), work).await });
     assert_eq!(done, Ok(1));
     assert_eq!((recorder.len(), recorder.weight()), (0, 0));
-    assert!(recorder.finish().unwrap().is_empty());
+    assert!(recorder.finish(true).unwrap().is_empty());
 }
 
 /// The system tells of a failed sync once: the end of a run must not take the next one's word.
@@ -568,5 +678,5 @@ fn a_sync_that_failed_is_not_forgotten_at_the_end() {
     // Lines and records are written, then all is synced: that one fails.
     world.fs.fail_at(2, Fault::Error(ErrorKind::Other));
     recorder.send(true);
-    assert!(recorder.finish().is_err());
+    assert!(recorder.finish(true).is_err());
 }

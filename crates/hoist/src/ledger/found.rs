@@ -90,8 +90,13 @@ impl Found {
         while let Some((place, frame)) = walk.next().map_err(|stopped| survey.told(stopped))? {
             let doubtful = look.rebooted && place >= look.durable;
             if frame.kind != kind::RECORD {
-                self.recount |= doubtful && frame.kind == kind::TOTALS;
+                let before = self.state.reach;
                 self.state.frame(frame.kind, frame.body);
+                if frame.kind == kind::TOTALS {
+                    self.recount |= doubtful;
+                    // Totals may count what did not survive.
+                    self.state.reach = self.state.reach.least(before);
+                }
                 continue;
             }
             let Some(seen) = Seen::parse(frame.body) else {
@@ -104,7 +109,7 @@ impl Found {
             }
             let marked = place < look.marked;
             self.unmarked |= !marked;
-            if doubtful && !unit.holds(seen.position, &seen.spot(), self.state.line_end)? {
+            if doubtful && !unit.holds(seen.position, &seen.spot(), self.state.reach)? {
                 // An earlier record of the item may hold by chance, but the last one says where the
                 // bytes are.
                 if self.state.answered.contains(seen.position) {

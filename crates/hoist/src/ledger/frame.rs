@@ -30,6 +30,8 @@ pub(crate) mod kind {
     pub(crate) const TOTALS: u8 = 6;
     /// The list is the one that the ledger answers: size and time of a file.
     pub(crate) const LIST: u8 = 7;
+    /// A shard has its name.
+    pub(crate) const SHARD: u8 = 12;
 }
 
 /// Appends a frame that will stand at `at` in its file.

@@ -6,6 +6,7 @@
 
 use std::fmt::Debug;
 use std::path::Path;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -24,7 +25,8 @@ use super::survey::Survey;
 use crate::error::Error;
 use crate::item::Position;
 use crate::outcome::{GetOutcome, ProbeOutcome, Selector};
-use crate::sink::{Files, Ours, Unit};
+use crate::plan::{ShardLimits, ShardTemplate};
+use crate::sink::{Files, Ours, Shards, Unit};
 use crate::sys::{Fs, Memory};
 
 /// Reads any bytes as what their first one says.
@@ -57,7 +59,8 @@ fn raw(bytes: &[u8]) {
     walk(&fs);
     let snapshot = Path::new("/out/.hoist/ledger/00000000.snap");
     assert_eq!(state::read_snapshot(&fs, snapshot, SALT), None);
-    let _ = resume::<GetOutcome>(&fs, false);
+    let _ = resume::<GetOutcome>(&fs, false, false);
+    let _ = resume::<GetOutcome>(&fs, false, true);
 }
 
 /// The body of a frame of any kind.
@@ -67,7 +70,7 @@ fn fields(body: &[u8]) {
     let mark = Mark::read(body);
     let written = body_of(|fields| mark.write(fields));
     assert_eq!(Mark::read(&written), mark);
-    for kind in kind::HEADER..=kind::LIST + 1 {
+    for kind in kind::HEADER..=kind::SHARD + 1 {
         let mut state = State::default();
         state.frame(kind, body);
         state.frame(kind::TOTALS, body);
@@ -190,11 +193,13 @@ fn whole(bytes: &[u8]) {
     store(&header, &file);
     fs.put("/out/.hoist/parts/0", b"body");
     fs.put("/out/.hoist/parts/1", b"");
+    fs.put("/out/.hoist/parts/0.tar", &[0; 2_000]);
+    fs.put("/out/.hoist/parts/2.tar", b"");
     walk(&fs);
-    let rebooted = flags & 2 != 0;
+    let (rebooted, shards) = (flags & 2 != 0, flags & 4 != 0);
     match kind {
-        LedgerKind::Get => goes_on::<GetOutcome>(&fs, rebooted),
-        LedgerKind::Probe => goes_on::<ProbeOutcome>(&fs, rebooted),
+        LedgerKind::Get => goes_on::<GetOutcome>(&fs, rebooted, shards),
+        LedgerKind::Probe => goes_on::<ProbeOutcome>(&fs, rebooted, shards),
     }
 }
 
@@ -215,9 +220,9 @@ fn walk(fs: &Memory) {
 }
 
 /// A ledger that a run can go on with is one that the next run can go on with, and knows as much.
-fn goes_on<O: Recorded>(fs: &Memory, rebooted: bool) {
-    let Ok(first) = resume::<O>(fs, rebooted) else { return };
-    match resume::<O>(fs, false) {
+fn goes_on<O: Recorded>(fs: &Memory, rebooted: bool, shards: bool) {
+    let Ok(first) = resume::<O>(fs, rebooted, shards) else { return };
+    match resume::<O>(fs, false, shards) {
         Ok(second) => {
             let answered = |state: &State| {
                 // A ledger can say of a line that is to be asked again that it is blank.
@@ -236,11 +241,17 @@ fn goes_on<O: Recorded>(fs: &Memory, rebooted: bool) {
 /// Positions that are compared one by one.
 const LOOKED_AT: u64 = 300;
 
-fn resume<O: Recorded>(fs: &Memory, rebooted: bool) -> Result<State, Error> {
+fn resume<O: Recorded>(fs: &Memory, rebooted: bool, shards: bool) -> Result<State, Error> {
     let fs: Arc<dyn Fs> = Arc::new(fs.clone());
     let home = home();
     let unit = |ours: Option<Ours>| -> Box<dyn Unit> {
-        Box::new(Files::new(Arc::clone(&fs), "/out".into(), home.parts.clone(), ours))
+        let (fs, root, parts) = (Arc::clone(&fs), "/out".into(), home.parts.clone());
+        if shards {
+            let template = ShardTemplate::from_str("{shard}.tar").expect("it is one");
+            Box::new(Shards::new(fs, root, parts, (template, ShardLimits::default()), ours))
+        } else {
+            Box::new(Files::new(fs, root, parts, ours))
+        }
     };
     let wish: Wish<O> = Wish {
         durable: true,
@@ -360,8 +371,8 @@ mod tests {
             }),
             Just(b"truncated".to_vec()),
         ];
-        let field = (1..36_u32, prop::option::of(bytes), number);
-        (prop_oneof![0..9_u8, 253..=255_u8], prop::collection::vec(field, 0..8)).prop_map(
+        let field = (1..47_u32, prop::option::of(bytes), number);
+        (prop_oneof![0..14_u8, 253..=255_u8], prop::collection::vec(field, 0..8)).prop_map(
             |(kind, all)| {
                 let mut piece = vec![kind, 0, 0];
                 let mut fields = Fields(&mut piece);
@@ -386,7 +397,7 @@ mod tests {
         #[test]
         fn anything_is_read(
             way in 0..8_u8,
-            flags in 0..4_u8,
+            flags in 0..8_u8,
             pieces in prop::collection::vec(piece(), 0..8),
             headless: bool,
         ) {

@@ -8,6 +8,7 @@
 //!   00000000.list, .list.gz    the list, block by block; its copy, where it came from a pipe (`list`)
 //!   00000000.ours              names that a ledger gave before it was started over
 //! OUT/.hoist/parts/POSITION    bodies without their names
+//!                   /N.tar, POSITION.body   the shard that is written, and long bodies on their way there
 //! ```
 //!
 //! `recorder` is the thread that writes; `committer` says what is written and synced when;

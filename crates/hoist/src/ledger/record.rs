@@ -5,14 +5,16 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use super::fields::{Fields, Parser, Value};
+use serde::Serialize;
+
+use super::fields::{BEYOND, Fields, Parser, Value};
 use super::segment::LedgerKind;
 use crate::item::Position;
 use crate::outcome::{
     Failure, FailureKind, GetOutcome, GetVerdict, Outcome, ProbeOutcome, ProbeVerdict, microseconds,
 };
 use crate::report::{Class, Tallied};
-use crate::sink::Spot;
+use crate::sink::{Sample, Spot};
 
 mod tag {
     pub(super) const POSITION: u32 = 1;
@@ -20,10 +22,10 @@ mod tag {
     pub(super) const KIND: u32 = 3;
     pub(super) const REASON: u32 = 4;
     pub(super) const STATUS: u32 = 5;
-    /// The path of the file, below the root of its sink.
+    /// The path of the file, or of the shard, below the root of its sink.
     pub(super) const NAME: u32 = 6;
     pub(super) const BYTES: u32 = 7;
-    /// CRC32C of the file, or of the line in a file of lines.
+    /// CRC32C of the body, or of the line in a file of lines.
     pub(super) const CRC: u32 = 8;
     pub(super) const ORIGIN: u32 = 9;
     pub(super) const ATTEMPTS: u32 = 10;
@@ -49,10 +51,21 @@ mod tag {
     pub(super) const RCODE: u32 = 32;
     pub(super) const SERVER: u32 = 33;
     pub(super) const SERVER_PORT: u32 = 34;
+    /// The number of the shard that the sample is in.
+    pub(super) const SHARD: u32 = 40;
+    /// What the body is called there.
+    pub(super) const MEMBER: u32 = 41;
+    /// Which sample of the shard it is, from 1.
+    pub(super) const NTH: u32 = 42;
+    /// Where the sample begins and ends in the shard.
+    pub(super) const FROM: u32 = 43;
+    pub(super) const END: u32 = 44;
+    /// CRC32C of the shard from there to there.
+    pub(super) const SAMPLE_CRC: u32 = 45;
 }
 
 /// An outcome that can be written down and read again.
-pub(crate) trait Recorded: Outcome + Sized {
+pub(crate) trait Recorded: Outcome + Serialize + Sized {
     /// What ledgers of such outcomes are called.
     const KIND: LedgerKind;
 
@@ -62,8 +75,8 @@ pub(crate) trait Recorded: Outcome + Sized {
     /// The inverse.
     fn read(body: &[u8]) -> Option<Self>;
 
-    /// Where its bytes are now, and their checksum.
-    fn placed(&mut self, path: Option<PathBuf>, crc: Option<u32>);
+    /// Where its bytes are now.
+    fn placed(&mut self, path: Option<PathBuf>, spot: &Spot);
 }
 
 /// Writes a record.
@@ -111,6 +124,14 @@ fn spot_fields(fields: &mut Fields<'_>, spot: &Spot) {
     if let Some(end) = spot.line_end {
         fields.number(tag::LINE_END, end);
     }
+    if let Some(Sample { member, shard, nth, from, end, crc }) = &spot.sample {
+        fields.text(tag::MEMBER, member);
+        fields.number(tag::SHARD, *shard);
+        fields.number(tag::NTH, *nth);
+        fields.number(tag::FROM, *from);
+        fields.number(tag::END, *end);
+        fields.number(tag::SAMPLE_CRC, u64::from(*crc));
+    }
 }
 
 /// Since 1970.
@@ -151,6 +172,7 @@ pub(crate) struct Seen<'a> {
     pub(crate) crc: Option<u32>,
     pub(crate) replaces: bool,
     pub(crate) line_end: Option<u64>,
+    pub(crate) sample: Option<Sample>,
     /// The record, whole.
     pub(crate) body: &'a [u8],
 }
@@ -174,7 +196,13 @@ impl<'a> Seen<'a> {
             crc: None,
             replaces: false,
             line_end: None,
+            sample: None,
             body,
+        };
+        let sample = |seen: &mut Self, put: &dyn Fn(&mut Sample, u64), value: Value<'_>| {
+            let number = value.number().filter(|n| *n < BEYOND)?;
+            put(seen.sample.get_or_insert_default(), number);
+            Some(())
         };
         for (tag, value) in Parser(body) {
             match tag {
@@ -191,6 +219,14 @@ impl<'a> Seen<'a> {
                 tag::CRC => seen.crc = value.small(),
                 tag::REPLACES => seen.replaces = true,
                 tag::LINE_END => seen.line_end = value.number(),
+                tag::MEMBER => {
+                    seen.sample.get_or_insert_default().member = value.string()?;
+                }
+                tag::SHARD => sample(&mut seen, &|sample, n| sample.shard = n, value)?,
+                tag::NTH => sample(&mut seen, &|sample, n| sample.nth = n, value)?,
+                tag::FROM => sample(&mut seen, &|sample, n| sample.from = n, value)?,
+                tag::END => sample(&mut seen, &|sample, n| sample.end = n, value)?,
+                tag::SAMPLE_CRC => seen.sample.get_or_insert_default().crc = value.small()?,
                 _ => {}
             }
         }
@@ -223,6 +259,7 @@ impl<'a> Seen<'a> {
             crc: self.crc,
             replaces: self.replaces,
             line_end: self.line_end,
+            sample: self.sample.clone(),
         }
     }
 
@@ -230,8 +267,9 @@ impl<'a> Seen<'a> {
     pub(crate) fn rewrite(&self, fields: &mut Fields<'_>, spot: &Spot) {
         for (tag, value) in Parser(self.body) {
             let of_spot = [tag::NAME, tag::REPLACES, tag::CRC, tag::LINE_END, tag::SUPERSEDES];
+            let of_sample = tag::SHARD..=tag::SAMPLE_CRC;
             match value {
-                _ if of_spot.contains(&tag) => {}
+                _ if of_spot.contains(&tag) || of_sample.contains(&tag) => {}
                 Value::Number(n) => fields.number(tag, n),
                 Value::Bytes(bytes) => fields.bytes(tag, bytes),
             }
@@ -297,6 +335,7 @@ impl Recorded for GetOutcome {
                 .retry_at
                 .and_then(|at| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(at))),
             crc32c: seen.crc,
+            member: seen.sample.map(|sample| sample.member),
         };
         let mut reason = None;
         for (tag, value) in Parser(body) {
@@ -314,9 +353,10 @@ impl Recorded for GetOutcome {
         Some(outcome)
     }
 
-    fn placed(&mut self, path: Option<PathBuf>, crc: Option<u32>) {
+    fn placed(&mut self, path: Option<PathBuf>, spot: &Spot) {
         self.path = path;
-        self.crc32c = crc;
+        self.crc32c = spot.crc;
+        self.member = spot.sample.as_ref().map(|sample| sample.member.clone());
     }
 }
 
@@ -384,7 +424,7 @@ impl Recorded for ProbeOutcome {
         Some(outcome)
     }
 
-    fn placed(&mut self, _: Option<PathBuf>, _: Option<u32>) {}
+    fn placed(&mut self, _: Option<PathBuf>, _: &Spot) {}
 }
 
 fn address_field(fields: &mut Fields<'_>, tag: u32, address: IpAddr) {
@@ -433,12 +473,21 @@ mod tests {
             elapsed: Duration::from_micros(1_234_567),
             retry_at: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(9_999_999)),
             crc32c: Some(0xFFFF_FFFF),
+            member: Some("7.bin".to_owned()),
         };
-        let spot = Spot { name: Some("a/b".to_owned()), crc: Some(u32::MAX), ..Spot::default() };
+        let member = "7.bin".to_owned();
+        let sample = Sample { member, shard: 3, nth: 1, from: 512, end: 2_048, crc: 9 };
+        let spot = Spot {
+            name: Some("a/b".to_owned()),
+            crc: Some(u32::MAX),
+            sample: Some(sample),
+            ..Spot::default()
+        };
         let bytes = written(&outcome, &spot);
         assert_eq!(json(&GetOutcome::read(&bytes).unwrap()), json(&outcome));
         let seen = Seen::parse(&bytes).unwrap();
         assert_eq!((seen.origin, seen.class), (Some("http://b.example"), Class::Deferred));
+        assert_eq!(seen.spot(), Spot { bytes: 17, ..spot.clone() });
 
         let moved = Spot { name: Some("a/b~7".to_owned()), ..spot };
         let mut amended = Vec::new();

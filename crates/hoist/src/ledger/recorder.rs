@@ -46,7 +46,10 @@ enum Task<O> {
     Hurry,
     /// What was asked for is synced.
     Synced(Result<(), Error>),
-    End,
+    /// Nothing more comes: every item has its outcome, or the run was given up.
+    End {
+        complete: bool,
+    },
 }
 
 /// Tasks that wait for the thread.
@@ -174,11 +177,12 @@ impl<O: Recorded> Recorder<O> {
         self.weight -= done.iter().map(|committed| committed.weight).sum::<usize>();
     }
 
-    /// Commits what was put, and waits for it. Blocking. Returns what was not told yet.
-    pub(crate) fn finish(mut self) -> Result<Vec<Committed<O>>, Error> {
+    /// Commits what was put, and waits for it. Blocking. Returns what was not told yet. `complete`:
+    /// every item has its outcome.
+    pub(crate) fn finish(mut self, complete: bool) -> Result<Vec<Committed<O>>, Error> {
         let mut untold = Vec::new();
         let mut failed = None;
-        for task in std::mem::take(&mut self.pending).into_iter().chain([Task::End]) {
+        for task in std::mem::take(&mut self.pending).into_iter().chain([Task::End { complete }]) {
             // The thread must not wait for us while we wait for it.
             self.drain(&mut untold, &mut failed);
             let mut task = Some(task);
@@ -223,7 +227,7 @@ impl<O> Drop for Recorder<O> {
     /// Without [`Recorder::finish`], where something has panicked: the thread is not kept waiting.
     fn drop(&mut self) {
         self.committed.close();
-        let mut end = self.thread.take().map(|_| Task::End);
+        let mut end = self.thread.take().map(|_| Task::End { complete: false });
         while let Some(task) = end.take() {
             while self.committed.try_recv().is_ok() {}
             if let Err(TrySendError::Full(task)) = self.tasks.try_send(task) {
@@ -247,7 +251,7 @@ struct Writing<O> {
 impl<O: Recorded> Writing<O> {
     fn run(mut self, tasks: &Receiver<Task<O>>) -> Result<Vec<Committed<O>>, Error> {
         match self.follow(tasks) {
-            Ok(()) => self.finish(tasks),
+            Ok(complete) => self.finish(tasks, complete),
             Err(error) => {
                 let _ = self.tell.blocking_send(Err(error));
                 // Who has more to say finds nobody: the tasks end with this thread.
@@ -256,7 +260,8 @@ impl<O: Recorded> Writing<O> {
         }
     }
 
-    fn follow(&mut self, tasks: &Receiver<Task<O>>) -> Result<(), Error> {
+    /// Until nothing more comes; whether the run is complete then.
+    fn follow(&mut self, tasks: &Receiver<Task<O>>) -> Result<bool, Error> {
         loop {
             let task = match self.pace.next(self.committer.is_closing()) {
                 None => tasks.recv().map_err(|_| RecvTimeoutError::Disconnected),
@@ -264,7 +269,8 @@ impl<O: Recorded> Writing<O> {
             };
             self.taken.notify_one();
             match task {
-                Ok(Task::End) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                Ok(Task::End { complete }) => return Ok(complete),
+                Err(RecvTimeoutError::Disconnected) => return Ok(false),
                 Ok(task) => self.take(task)?,
                 Err(RecvTimeoutError::Timeout) => {}
             }
@@ -299,7 +305,7 @@ impl<O: Recorded> Writing<O> {
                 let step = self.committer.synced(self.began.elapsed())?;
                 self.go_on(step);
             }
-            Task::End => {}
+            Task::End { .. } => {}
         }
         Ok(())
     }
@@ -316,7 +322,11 @@ impl<O: Recorded> Writing<O> {
     }
 
     /// Commits what is left, syncing on the spot.
-    fn finish(mut self, tasks: &Receiver<Task<O>>) -> Result<Vec<Committed<O>>, Error> {
+    fn finish(
+        mut self,
+        tasks: &Receiver<Task<O>>,
+        complete: bool,
+    ) -> Result<Vec<Committed<O>>, Error> {
         let fs = self.committer.fs();
         self.syncs.stop();
         // A sync that failed is told once by the system, and forgotten: the next one would succeed.
@@ -347,6 +357,9 @@ impl<O: Recorded> Writing<O> {
         }
         // Notes of blank lines may still wait.
         self.committer.write()?;
+        if complete {
+            self.committer.complete()?;
+        }
         Ok(all)
     }
 }

@@ -96,18 +96,23 @@ impl<O: Recorded> Recovery<'_, O> {
     fn run(self) -> Result<Opened<O>, Error> {
         let Self { fs, home, files, survey, mut found, mut unit, wish } = self;
         let before = found.state.session.clone();
-        if found.resumed && !before.about.is_empty() && before.about != wish.about {
+        if before != Session::default() && before.about != wish.about {
+            let shown = |about: &str| match about {
+                "" => "one file for each URL".to_owned(),
+                about => about.to_owned(),
+            };
             let reason = format!(
                 "it was begun with {}, and now it is {}; run it as before, or start over with \
                  --fresh",
-                before.about, wish.about
+                shown(&before.about),
+                shown(&wish.about)
             );
             return Err(Error::Ledger { path: home.ledger.clone(), reason });
         }
         if survey.is_none() && !wish.fresh {
             unit.begin()?;
         }
-        unit.resume(found.state.line_end)?;
+        unit.resume(found.state.reach)?;
         let journal = journal::<O>(&fs, home, survey.as_ref(), &found, wish.random)?;
         let list = files
             .open(&*fs)
@@ -201,6 +206,7 @@ fn settle<O: Recorded>(
     session.write(&mut Fields(&mut body));
     committer.state.frame(kind::SESSION, &body);
     committer.journal.append(kind::SESSION, |fields| fields.0.extend_from_slice(&body));
+    committer.note_named_shard();
     committer.write()?;
     if found.unmarked || !found.redo.is_empty() {
         let to = committer.journal.end();

@@ -12,6 +12,7 @@ use crate::input::ListIdentity;
 use crate::item::Position;
 use crate::outcome::FailureKind;
 use crate::report::Totals;
+use crate::sink::Reach;
 use crate::sys::Fs;
 
 /// All that a ledger says, but for the records themselves: what a run needs to go on. It follows
@@ -26,8 +27,8 @@ pub(crate) struct State {
     pub(crate) elapsed_before: Duration,
     /// Of the last run, as far as it is known.
     pub(crate) elapsed: Duration,
-    /// Where the last line ends in a file of lines.
-    pub(crate) line_end: u64,
+    /// How far the files go that the sink appends to.
+    pub(crate) reach: Reach,
     /// Positions without an answer of which there are records that are history.
     pub(crate) reopened: RoaringTreemap,
     /// Positions to be opened again, once the totals without them are read.
@@ -70,6 +71,9 @@ mod tag {
     pub(super) const LINE_END: u32 = 10;
     pub(super) const ELAPSED_BEFORE: u32 = 11;
     pub(super) const ELAPSED: u32 = 12;
+    pub(super) const SHARD: u32 = 20;
+    pub(super) const SHARD_END: u32 = 21;
+    pub(super) const SAMPLES: u32 = 22;
 
     pub(super) const RUNS: u32 = 1;
 
@@ -77,6 +81,8 @@ mod tag {
     pub(super) const MARK_AT: u32 = 2;
     pub(super) const MARK_DURABLE: u32 = 3;
     pub(super) const MARK_ELAPSED: u32 = 4;
+
+    pub(super) const NAMED_SHARD: u32 = 1;
 }
 
 impl Session {
@@ -165,6 +171,11 @@ const BLOCK_LINES: u64 = 128 << 10;
 /// Counters are not believed beyond: what a run adds must not overflow them.
 const MOST: u64 = 1 << 60;
 
+/// This shard has its name, and those before it.
+pub(crate) fn write_named_shard(fields: &mut Fields<'_>, shard: u64) {
+    fields.number(tag::NAMED_SHARD, shard);
+}
+
 /// Runs of positions, in order, each the distance from the one before and its length.
 pub(crate) fn write_runs(fields: &mut Fields<'_>, runs: &[(Position, u64)]) {
     let mut packed = Vec::new();
@@ -197,7 +208,7 @@ impl State {
             self.totals.count(seen.tally());
             self.reopened.remove(seen.position.0);
         }
-        self.line_end = seen.line_end.unwrap_or(self.line_end).max(self.line_end);
+        self.reach.extend(seen.line_end, seen.sample.as_ref());
     }
 
     /// Takes in any frame but a record.
@@ -210,6 +221,12 @@ impl State {
                 self.session = Session::read(body);
             }
             kind::LIST => self.session.list = Session::read(body).list,
+            kind::SHARD => {
+                let named = Parser(body).find(|(tag, _)| *tag == tag::NAMED_SHARD);
+                if let Some(shard) = named.and_then(|(_, value)| value.number()) {
+                    self.reach.close(shard.min(BEYOND));
+                }
+            }
             kind::SKIPPED => {
                 for (first, count) in runs(body).filter(|(_, count)| *count <= BLOCK_LINES) {
                     self.answered.insert_range(first, count);
@@ -242,7 +259,10 @@ impl State {
             (tag::DEFERRED, totals.deferred),
             (tag::RECEIVED, totals.received),
             (tag::RETRIES, totals.retries),
-            (tag::LINE_END, self.line_end),
+            (tag::LINE_END, self.reach.line_end),
+            (tag::SHARD, self.reach.shard),
+            (tag::SHARD_END, self.reach.shard_end),
+            (tag::SAMPLES, self.reach.samples),
             (tag::ELAPSED_BEFORE, milliseconds(self.elapsed_before)),
             (tag::ELAPSED, milliseconds(self.elapsed)),
         ] {
@@ -278,7 +298,10 @@ impl State {
                 tag::DEFERRED => totals.deferred = number,
                 tag::RECEIVED => totals.received = number,
                 tag::RETRIES => totals.retries = number,
-                tag::LINE_END => self.line_end = number,
+                tag::LINE_END => self.reach.line_end = number,
+                tag::SHARD => self.reach.shard = number,
+                tag::SHARD_END => self.reach.shard_end = number,
+                tag::SAMPLES => self.reach.samples = number,
                 tag::ELAPSED_BEFORE => self.elapsed_before = Duration::from_millis(number),
                 tag::ELAPSED => self.elapsed = Duration::from_millis(number),
                 tag::KIND | tag::STATUS | tag::ORIGIN => {
@@ -390,7 +413,7 @@ mod tests {
         };
         state.elapsed_before = Duration::from_secs(5);
         state.elapsed = Duration::from_millis(7);
-        state.line_end = 1 << 50;
+        state.reach = Reach { line_end: 1 << 50, shard: 3, shard_end: 1 << 40, samples: 7 };
         state.reopened.insert(7);
         state
     }

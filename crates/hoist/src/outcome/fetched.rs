@@ -53,7 +53,7 @@ pub struct GetOutcome {
     pub status: Option<u16>,
     /// The bytes of the body that were received in the last attempt.
     pub bytes: u64,
-    /// Where the body was saved.
+    /// Where the body was saved. A shard is there once it is full, or the run complete.
     pub path: Option<PathBuf>,
     /// The Content-Type of the answer.
     pub content_type: Option<String>,
@@ -67,6 +67,8 @@ pub struct GetOutcome {
     pub retry_at: Option<SystemTime>,
     /// The CRC32C (RFC 3720 §12.1) of the body as it was saved, where a ledger is kept.
     pub crc32c: Option<u32>,
+    /// What the body is called in the shard at `path`, where there are shards.
+    pub member: Option<String>,
 }
 
 impl GetOutcome {
@@ -116,6 +118,7 @@ impl Outcome for GetOutcome {
             + self.url.len()
             + text(&self.final_url)
             + text(&self.content_type)
+            + text(&self.member)
             + self.path.as_ref().map_or(0, |path| path.as_os_str().len())
             + self.failure.as_ref().map_or(0, |failure| failure.reason.len())
     }
@@ -147,6 +150,9 @@ impl Serialize for GetOutcome {
         }
         if let Some(crc) = self.crc32c {
             map.serialize_entry("crc32c", &format_args!("{crc:08x}"))?;
+        }
+        if let Some(member) = &self.member {
+            map.serialize_entry("member", member)?;
         }
         map.end()
     }

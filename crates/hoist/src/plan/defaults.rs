@@ -109,3 +109,17 @@ pub const GROUP_ITEMS: usize = ADMITTED_ITEMS.get() / 16;
 
 /// A group is committed when its files have this many bytes: a disk writes them in about a second.
 pub const GROUP_BYTES: u64 = 64 << 20;
+
+/// Samples of a shard: a training run reads shards whole, in turn, and wants some hundreds of them to
+/// shuffle; a set of a million samples has a hundred.
+pub const SHARD_SAMPLES: u64 = 10_000;
+
+/// Bytes of a shard: what a worker or an object store takes in one go.
+pub const SHARD_BYTES: u64 = 1 << 30;
+
+/// Bytes of one body that waits in memory to be put into a shard. A larger one is written twice, which
+/// costs little beside getting it.
+pub const HELD_BODY: usize = 1 << 20;
+
+/// Bytes of all such bodies together: 128 KiB for each of those in flight by default.
+pub const HELD_BODIES: usize = 32 << 20;

@@ -27,7 +27,8 @@ pub struct GetPlan {
     pub address: AddressPlan,
     /// Where the bytes go.
     pub sink: SinkPlan,
-    /// That a ledger is kept, beside the files of a [`SinkPlan::Directory`]. Other sinks have none.
+    /// That a ledger is kept, beside the files of a [`SinkPlan::Directory`]. Beside shards there is
+    /// always one, a [`SinkPlan::Writer`] never has one.
     pub ledger: Option<LedgerPlan>,
     /// Seeds ids and jitter. None: from the system's randomness.
     pub seed: Option<u64>,

@@ -8,6 +8,7 @@ mod get;
 mod ledger;
 mod limits;
 mod probe;
+mod shards;
 mod sink;
 
 pub use dns::{DnsPlan, Family, Via};
@@ -17,4 +18,5 @@ pub use get::{
 pub use ledger::{Durable, LedgerPlan};
 pub use limits::Limits;
 pub use probe::{LinesPlan, ProbePlan, Question, RenderLine};
+pub use shards::{BadShards, ShardLimits, ShardTemplate};
 pub use sink::{Existing, SharedWriter, SinkPlan};

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use super::get::default_directory;
+use super::shards::{ShardLimits, ShardTemplate};
 use crate::item::NameTemplate;
 
 /// Where the bytes go.
@@ -17,6 +18,20 @@ pub enum SinkPlan {
         template: Option<NameTemplate>,
         /// What happens to a file that has the name already.
         existing: Existing,
+    },
+    /// Tar files of many items each, as `WebDataset` reads them: a body `KEY.EXT`, and its outcome
+    /// `KEY.json`. Only items that are ok have a sample. Existing files are never replaced, unless
+    /// an earlier ledger of the folder names them.
+    Tar {
+        /// The folder that they are below; made where it is missing. The ledger is in it.
+        root: PathBuf,
+        /// How the tar files are named.
+        shards: ShardTemplate,
+        /// When one is full.
+        limits: ShardLimits,
+        /// How bodies are named where the item itself does not say; `~POSITION` is added. None: by
+        /// their positions.
+        template: Option<NameTemplate>,
     },
     /// One body after the other, into one writer. With more than one item in flight the bodies
     /// come in any order, each whole.
@@ -40,6 +55,13 @@ impl fmt::Debug for SinkPlan {
                 .field("root", root)
                 .field("template", template)
                 .field("existing", existing)
+                .finish(),
+            Self::Tar { root, shards, limits, template } => f
+                .debug_struct("Tar")
+                .field("root", root)
+                .field("shards", shards)
+                .field("limits", limits)
+                .field("template", template)
                 .finish(),
             Self::Writer(_) => f.write_str("Writer(..)"),
         }

@@ -20,15 +20,17 @@ pub(super) struct Kept<O> {
     pub(super) recall: Option<Recall>,
     /// The list, where it is a file that is not yet known to be the one of the ledger.
     pub(super) list: Option<ListIdentity>,
-    /// It is kept beside a file of lines.
-    pub(super) lines: bool,
+    /// Outcomes are appended to a file, and there have an order.
+    pub(super) appended: bool,
     /// Nobody else writes here while it is open.
     lock: File,
 }
 
 /// How outcomes are written.
 pub(super) struct Form<O> {
+    /// What must not change from one run to the next.
     pub(super) about: String,
+    pub(super) appended: bool,
     pub(super) line: Option<RenderLine<O>>,
 }
 
@@ -52,7 +54,7 @@ impl<O: Recorded> Kept<O> {
         let Some(lock) = locked else {
             return Err(Error::Locked { path: output.to_owned() });
         };
-        let lines = form.line.is_some();
+        let appended = form.appended;
         let wish = Wish {
             durable: plan.durable == Durable::Group,
             again: plan.again.clone(),
@@ -73,7 +75,7 @@ impl<O: Recorded> Kept<O> {
         }
         let recorder = Recorder::start(committer)?;
         let list = source.identity().filter(|_| !recall.unchanged);
-        Ok(Self { recorder, recall: Some(recall), list, lines, lock })
+        Ok(Self { recorder, recall: Some(recall), list, appended, lock })
     }
 }
 
@@ -86,7 +88,7 @@ pub(super) fn with_ledger<O: Recorded>(
 ) -> (Stop, Option<File>) {
     let stop = work(kept.as_mut());
     let Some(Kept { recorder, lock, .. }) = kept else { return (stop, None) };
-    let stop = match recorder.finish() {
+    let stop = match recorder.finish(matches!(stop, Stop::Complete)) {
         Ok(untold) => {
             // Nobody hears of them any more, but they are done.
             for Committed { outcome, .. } in untold {

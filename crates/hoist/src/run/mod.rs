@@ -33,7 +33,7 @@ use crate::outcomes::{Message, Outcomes, StartedRun};
 use crate::plan::{GetPlan, Limits, ProbePlan, SinkPlan, defaults};
 use crate::probe::ProbeJob;
 use crate::schedule::{Backoff, Policy, Schedule};
-use crate::sink::{Directory, Files, Lines, Staging, Stream, Unit, Writers};
+use crate::sink::{Directory, Files, Gathering, Lines, Shards, Staging, Stream, Unit, Writers};
 use crate::sys::Disk;
 
 impl GetPlan {
@@ -116,9 +116,22 @@ fn sink(
             let files = |ours| -> Box<dyn Unit> {
                 Box::new(Files::new(Arc::new(Disk), root.clone(), home.parts.clone(), ours))
             };
-            let form = Form { about: String::new(), line: None };
+            let form = Form { about: String::new(), appended: false, line: None };
             let kept = Kept::open(root, &home, files, ledger, form, source, random, &run.report)?;
             Ok((Writers::start(vec![staging; writers], BACKLOG)?, Some(kept)))
+        }
+        (SinkPlan::Tar { root, shards, limits, .. }, ledger) => {
+            let home = Home::of_folder(root);
+            let gathering = Gathering::new(Arc::new(Disk), home.parts.clone());
+            let unit = |ours| -> Box<dyn Unit> {
+                let form = (shards.clone(), *limits);
+                let (root, parts) = (root.clone(), home.parts.clone());
+                Box::new(Shards::new(Arc::new(Disk), root, parts, form, ours))
+            };
+            let form = Form { about: format!("--to tar:{shards}"), appended: true, line: None };
+            let ledger = ledger.clone().unwrap_or_default();
+            let kept = Kept::open(root, &home, unit, &ledger, form, source, random, &run.report)?;
+            Ok((Writers::start(vec![gathering; writers], BACKLOG)?, Some(kept)))
         }
         (SinkPlan::Directory { root, existing, .. }, None) => {
             let directory = Directory::open(root.clone(), *existing, random)?;
@@ -148,7 +161,7 @@ fn probe(plan: &ProbePlan, source: Source, run: &StartedRun<ProbeOutcome>) -> St
             Box::new(Lines::new(Arc::new(Disk), path.clone(), output.heading.clone()))
         };
         let about = format!("{}, {}", output.form, plan.question.name());
-        let form = Form { about, line: Some(Arc::clone(&output.line)) };
+        let form = Form { about, appended: true, line: Some(Arc::clone(&output.line)) };
         let seed = random.u64(..);
         Kept::open(&output.path, &home, lines, &output.ledger, form, &source, seed, &run.report)
     });
@@ -194,9 +207,9 @@ async fn drive<J: Job>(
         Ok(reader) => reader,
         Err(error) => return Stop::Failed(error),
     };
-    // Lines of a file come in the order of the list only if they go into the ledger so. Files may
+    // What is appended comes in the order of the list only if it goes into the ledger so. Files may
     // be committed in any order: then a kill takes less.
-    let ordered_record = run.ordered && kept.as_ref().is_some_and(|kept| kept.lines);
+    let ordered_record = run.ordered && kept.as_ref().is_some_and(|kept| kept.appended);
     let record = kept.map(|kept| Record {
         recorder: &mut kept.recorder,
         answered: answered.unwrap_or_default(),

@@ -7,11 +7,14 @@ use std::sync::{Arc, Mutex};
 
 use tempfile::TempDir;
 
-use super::{Directory, Finished, Sink, Stream, Wanted};
+use super::{
+    Directory, Files, Finished, Gathering, Left, Ours, Reach, Shards, Sink, Spot, Staging, Stream,
+    Unit, Wanted, tar,
+};
 use crate::error::Error;
 use crate::item::{FileName, Position};
-use crate::plan::Existing;
-use crate::sys::{Fault, Memory};
+use crate::plan::{Existing, ShardLimits};
+use crate::sys::{Disk, Fault, Fs, Memory};
 
 fn wanted(position: u64, name: &str) -> Wanted {
     Wanted { position: Position(position), name: FileName::from_text(name) }
@@ -93,6 +96,116 @@ fn streams_keep_the_contract() {
         if bytes.is_empty() { BTreeMap::new() } else { BTreeMap::from([(String::new(), bytes)]) }
     });
     assert_eq!(*out.lock().unwrap(), b"onea longer body");
+}
+
+/// A sink with its unit of commit, as a ledger has them: what is finished is published at once.
+struct Committed<S, U> {
+    sink: S,
+    unit: U,
+}
+
+struct CommittedPart<P>(Position, P);
+
+impl<S: Sink, U: Unit + Send> Sink for Committed<S, U> {
+    type Part = CommittedPart<S::Part>;
+
+    fn begin(&mut self, wanted: Wanted) -> Result<Self::Part, Error> {
+        Ok(CommittedPart(wanted.position, self.sink.begin(wanted)?))
+    }
+
+    fn write(&mut self, part: &mut Self::Part, bytes: &[u8]) -> Result<(), Error> {
+        self.sink.write(&mut part.1, bytes)
+    }
+
+    fn finish(&mut self, CommittedPart(position, part): Self::Part) -> Result<Finished, Error> {
+        let Finished::Left(left) = self.sink.finish(part)? else { panic!("it waits") };
+        assert!(!matches!(left, Left::Nothing));
+        let spot = self.unit.stage(position, left, &mut |path, _, out| {
+            assert!(path.is_some());
+            out.extend_from_slice(b"{}");
+            Ok(())
+        })?;
+        self.unit.flush()?;
+        self.unit.recorded()?;
+        assert!(self.unit.holds(position, &spot, reach(&spot))?);
+        assert_eq!(self.unit.publish(position, &spot)?, None);
+        Ok(Finished::At(self.unit.path(&spot)))
+    }
+
+    fn discard(&mut self, part: Self::Part) -> Result<(), Error> {
+        self.sink.discard(part.1)
+    }
+
+    fn close(&mut self) -> Result<(), Error> {
+        self.sink.close()?;
+        self.unit.complete()
+    }
+}
+
+/// What was there before.
+fn reach(spot: &Spot) -> Reach {
+    spot.sample.as_ref().map_or(Reach::default(), |sample| Reach {
+        shard: sample.shard,
+        shard_end: sample.from,
+        ..Reach::default()
+    })
+}
+
+/// The folder of a ledger's own, with the one of its temporary files.
+fn parts(root: &Path) -> PathBuf {
+    let parts = root.join(".hoist/parts");
+    std::fs::create_dir_all(&parts).unwrap();
+    parts
+}
+
+#[test]
+fn directories_with_a_ledger_keep_the_contract() {
+    let root = TempDir::new().unwrap();
+    let (fs, parts): (Arc<dyn Fs>, _) = (Arc::new(Disk), parts(root.path()));
+    let sink = Staging { fs: Arc::clone(&fs), parts: parts.clone() };
+    let unit = Files::new(fs, root.path().to_owned(), parts, None);
+    keeps_the_contract(Committed { sink, unit }, || files(root.path()));
+    assert_eq!(names(root.path()), ["folder/1", "folder/2", "folder/3"]);
+}
+
+fn shards(root: &Path, most: u64, ours: Option<Ours>) -> Committed<Gathering, Shards> {
+    let (fs, parts): (Arc<dyn Fs>, _) = (Arc::new(Disk), parts(root));
+    let sink = Gathering::new(Arc::clone(&fs), parts.clone()).holding(5);
+    let limits = ShardLimits { samples: most.try_into().unwrap(), ..ShardLimits::default() };
+    let form = ("set/{shard:03}.tar".parse().unwrap(), limits);
+    let unit = Shards::new(fs, root.to_owned(), parts, form, ours);
+    Committed { sink, unit }
+}
+
+/// The bodies in all shards, those without a name included.
+fn bodies(root: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut bodies = BTreeMap::new();
+    for (name, tar) in files(root) {
+        let begun = name.starts_with(".hoist");
+        let members = if begun { tar::members_before_end(&tar) } else { tar::members(&tar) };
+        for (name, bytes) in members {
+            let is_sidecar = Path::new(&name).extension().is_some_and(|end| end == "json");
+            assert_eq!(is_sidecar, bytes == b"{}\n");
+            let twice = if is_sidecar { None } else { bodies.insert(name, bytes) };
+            assert_eq!(twice, None);
+        }
+    }
+    bodies
+}
+
+#[test]
+fn shards_keep_the_contract() {
+    for most in 1..5 {
+        let root = TempDir::new().unwrap();
+        keeps_the_contract(shards(root.path(), most, None), || bodies(root.path()));
+        assert_eq!(
+            bodies(root.path()).keys().collect::<Vec<_>>(),
+            ["folder/1", "folder/2", "folder/3"]
+        );
+        let count = 3_usize.div_ceil(usize::try_from(most).unwrap());
+        let expected = ["set/000.tar", "set/001.tar", "set/002.tar"];
+        assert_eq!(names(root.path()), expected[..count], "{most} in each");
+    }
 }
 
 #[test]

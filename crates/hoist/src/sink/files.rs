@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::ours::Ours;
 use super::place::{Placer, next_name};
-use super::unit::{Left, Spot, Unit};
+use super::unit::{Left, Reach, Spot, Tell, Unit};
 use crate::error::Error;
 use crate::item::Position;
 use crate::sys::Fs;
@@ -76,10 +76,10 @@ pub(crate) fn checksum(mut input: impl Read) -> io::Result<u32> {
 }
 
 impl Unit for Files {
-    fn stage(&mut self, _: Position, left: Left) -> Result<Spot, Error> {
+    fn stage(&mut self, _: Position, left: Left, _: &mut Tell<'_>) -> Result<Spot, Error> {
         let Left::File { name, bytes, crc } = left else { return Ok(Spot::default()) };
         let replaces = self.claim(&name)?;
-        Ok(Spot { name: Some(name), bytes, crc: Some(crc), replaces, line_end: None })
+        Ok(Spot { name: Some(name), bytes, crc: Some(crc), replaces, ..Spot::default() })
     }
 
     fn flush(&mut self) -> Result<(), Error> {
@@ -121,7 +121,7 @@ impl Unit for Files {
         }
     }
 
-    fn holds(&self, position: Position, spot: &Spot, _: u64) -> Result<bool, Error> {
+    fn holds(&self, position: Position, spot: &Spot, _: Reach) -> Result<bool, Error> {
         let Some(name) = &spot.name else { return Ok(true) };
         let temp = self.temp(position);
         let failed = |path: &Path| {
@@ -140,7 +140,7 @@ impl Unit for Files {
         Ok(())
     }
 
-    fn resume(&mut self, _: u64) -> Result<(), Error> {
+    fn resume(&mut self, _: Reach) -> Result<(), Error> {
         Ok(())
     }
 

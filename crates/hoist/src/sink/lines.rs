@@ -2,7 +2,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::unit::{Left, Spot, Unit};
+use super::unit::{Left, Reach, Spot, Tell, Unit};
 use crate::error::Error;
 use crate::item::Position;
 use crate::sys::Fs;
@@ -34,7 +34,7 @@ impl Lines {
 }
 
 impl Unit for Lines {
-    fn stage(&mut self, _: Position, left: Left) -> Result<Spot, Error> {
+    fn stage(&mut self, _: Position, left: Left, _: &mut Tell<'_>) -> Result<Spot, Error> {
         let Left::Line(line) = left else { return Ok(Spot::default()) };
         self.buffer.extend_from_slice(&line);
         self.end += line.len() as u64;
@@ -63,9 +63,12 @@ impl Unit for Lines {
         Ok(None)
     }
 
-    fn holds(&self, _: Position, spot: &Spot, line_start: u64) -> Result<bool, Error> {
+    fn holds(&self, _: Position, spot: &Spot, before: Reach) -> Result<bool, Error> {
         let Some(end) = spot.line_end else { return Ok(true) };
-        let start = if line_start == 0 { self.heading.len() as u64 } else { line_start };
+        let start = match before.line_end {
+            0 => self.heading.len() as u64,
+            end => end,
+        };
         let there = self.fs.len(&self.path).unwrap_or(0);
         // A line is a name and a few addresses; what is said to be longer is of another place.
         if end < start || end > there || end - start > 1 << 20 {
@@ -92,7 +95,7 @@ impl Unit for Lines {
         }
     }
 
-    fn resume(&mut self, line_end: u64) -> Result<(), Error> {
+    fn resume(&mut self, Reach { line_end, .. }: Reach) -> Result<(), Error> {
         let there = match self.fs.len(&self.path) {
             Err(error) if error.kind() == ErrorKind::NotFound => 0,
             other => other.map_err(self.failed())?,

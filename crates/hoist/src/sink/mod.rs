@@ -11,21 +11,27 @@
 mod contract;
 mod directory;
 mod files;
+mod gathering;
 mod lines;
 mod ours;
 mod place;
+mod shard;
+mod shards;
 mod staging;
 mod stream;
+pub(crate) mod tar;
 mod unit;
 mod writer;
 
 pub(crate) use directory::{Directory, PRIVATE};
 pub(crate) use files::{Files, checksum};
+pub(crate) use gathering::Gathering;
 pub(crate) use lines::Lines;
 pub(crate) use ours::Ours;
+pub(crate) use shards::Shards;
 pub(crate) use staging::Staging;
 pub(crate) use stream::Stream;
-pub(crate) use unit::{Left, Spot, Unit};
+pub(crate) use unit::{Left, Reach, Sample, Spot, Unit};
 pub(crate) use writer::{Completions, Handover, Writers};
 
 use std::path::PathBuf;

@@ -1,7 +1,7 @@
 //! Names of files: two items never share one, none leaves its folder, what was there stays.
 
-use hoist::plan::{Existing, SinkPlan};
-use hoist::{GetVerdict, Source};
+use hoist::plan::{Existing, ShardLimits, SinkPlan};
+use hoist::{GetPlan, GetVerdict, Source};
 use tempfile::TempDir;
 
 use crate::support::{files, get_all, http, plan, run_to_end};
@@ -67,6 +67,36 @@ fn templates_name_the_files() {
     );
     let names: Vec<String> = files(root.path()).into_keys().collect();
     assert_eq!(names, ["127.0.0.1/0-br.gif", "named"]);
+}
+
+#[test]
+fn shards_have_their_names_when_the_run_has_ended() {
+    let root = TempDir::new().unwrap();
+    let server = http();
+    let plan = GetPlan {
+        sink: SinkPlan::Tar {
+            root: root.path().to_owned(),
+            shards: "{shard}.tar".parse().unwrap(),
+            limits: ShardLimits { samples: 2.try_into().unwrap(), ..ShardLimits::default() },
+            template: None,
+        },
+        ..plan(root.path())
+    };
+    let at = server.addr();
+    let lines = || (1..6).map(move |n| format!("http://{at}/bytes/{n}"));
+    let outcomes = get_all(plan.clone(), lines());
+    let shards = ["0.tar", "1.tar", "2.tar"];
+    for shard in shards {
+        let path = root.path().join(shard);
+        let samples = outcomes.iter().filter(|o| o.path.as_ref() == Some(&path)).count();
+        // Of each, four blocks; two at the end.
+        let length = std::fs::metadata(&path).unwrap().len();
+        assert_eq!(length, samples as u64 * 2_048 + 1_024, "{shard}");
+    }
+    // A ledger is kept, though none was asked for.
+    let (outcomes, error, summary) = run_to_end(plan.run(Source::items(lines())));
+    assert!(error.is_none() && outcomes.is_empty(), "{error:?} {outcomes:?}");
+    assert_eq!(summary.counts.earlier, 5);
 }
 
 #[test]
