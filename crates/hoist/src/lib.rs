@@ -65,7 +65,8 @@ pub mod fuzzing {
 
 /// Gets every URL with the default plan: into the current folder, in the order of completion.
 ///
-/// An item is a URL, or `URL<TAB>name`, or a JSON object with `url` and `name`.
+/// An item is a URL, or `URL<TAB>name`, or `URL<TAB>name<TAB>hash`, or a JSON object with `url`,
+/// `name` and `hash`.
 pub fn get<I>(urls: I) -> Outcomes<GetOutcome>
 where
     I: IntoIterator,

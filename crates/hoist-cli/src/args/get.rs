@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use hoist::GetPlan;
-use hoist::item::NameTemplate;
+use hoist::item::{HashAlgorithm, MediaRange, NameTemplate};
 use hoist::plan::{AddressOverride, BadShards, ShardTemplate, defaults};
 use http::{HeaderName, HeaderValue};
 
@@ -21,11 +21,18 @@ Examples:
   hoist get -i urls.txt -o pages --format jsonl > outcomes.jsonl
   hoist get -i urls.txt -o pages --again failed      those that failed, once more
   hoist get -i urls.txt -o set --to 'tar:shards/{shard:06}.tar'   as WebDataset shards
+  hoist get -i urls.txt -o pages --accept 'image/*' --min-size 1K --hash sha256
   hoist get -i urls.txt --name '{index}-{host}{ext}' -H 'Accept-Language: de'
 
-A line of a list is a URL, or URL<TAB>name, or a JSON object with url and name. Blank
-lines and lines that begin with # are skipped. A list never overwrites a file that was
-there: it saves as name~POSITION. URLs given as arguments do overwrite, as with curl.
+A line of a list is a URL, or URL<TAB>name, or URL<TAB>name<TAB>hash with the name empty
+or not, or a JSON object with url, name and hash. A hash is written sha256:DIGITS, or with
+md5 or blake3; a body that has another is a failure, and no file. Blank lines and lines that
+begin with # are skipped. A list never overwrites a file that was there: it saves as
+name~POSITION. URLs given as arguments do overwrite, as with curl.
+
+--accept also goes to the servers, as the header Accept, unless -H gives that. What another
+type comes as, or smaller than --min-size, is a failure (not_acceptable), and no file. An
+answer without a type counts as application/octet-stream.
 
 In a shard each body is POSITION.EXT, or NAME~POSITION.EXT where a name is given, and its outcome
 is beside it as .json. A shard has its name once it is full, or the run complete: then it is whole.
@@ -77,9 +84,18 @@ pub(super) struct GetArgs {
     /// Redirects followed in one try
     #[arg(long, value_name = "N", default_value_t = defaults::MAX_REDIRECTS)]
     pub(super) max_redirects: u32,
+    /// Take these media types alone, such as image/* or text/html; repeatable
+    #[arg(long, value_name = "TYPE", value_delimiter = ',')]
+    pub(super) accept: Vec<MediaRange>,
+    /// The smallest body
+    #[arg(long, value_name = "BYTES", value_parser = values::bytes, default_value = "0")]
+    pub(super) min_size: u64,
     /// The largest body
     #[arg(long, value_name = "BYTES", value_parser = values::bytes, default_value = "16G")]
     pub(super) max_size: u64,
+    /// Tell each body's hash: in JSON lines and on record
+    #[arg(long, value_name = "blake3|sha256|md5")]
+    pub(super) hash: Option<HashAlgorithm>,
     /// Send this header; repeatable
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
     pub(super) headers: Vec<Header>,

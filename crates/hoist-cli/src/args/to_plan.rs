@@ -11,10 +11,11 @@ use hoist::plan::{
     TlsPlan, Via,
 };
 use hoist::{GetPlan, plan::Limits};
+use http::HeaderValue;
 use rustix::fd::AsFd;
 
 use super::flags::FlagsJob;
-use super::get::{GetArgs, GetFormat, GetJob, Saving, Shards};
+use super::get::{GetArgs, GetFormat, GetJob, Header, Saving, Shards};
 use super::input::{self, Given};
 use super::probe::{ProbeArgs, ProbeJob, RecordType, ViaArg};
 use super::roots;
@@ -124,21 +125,18 @@ impl GetArgs {
                 },
             },
         };
+        if self.min_size > self.max_size {
+            let message = "--min-size is more than --max-size: no body could be both";
+            return Err(Refused::Usage("get", message.to_owned()));
+        }
         let mut request = RequestPlan {
             max_redirects: self.max_redirects,
+            accept: self.accept,
+            min_body: self.min_size,
             max_body: self.max_size,
             ..RequestPlan::default()
         };
-        for super::get::Header(name, value) in self.headers {
-            if name == http::header::USER_AGENT {
-                request.user_agent = value;
-            } else {
-                request.headers.append(name, value);
-            }
-        }
-        if let Some(agent) = self.user_agent {
-            request.user_agent = agent;
-        }
+        say(&mut request, self.headers, self.user_agent);
         let mut patience = Patience {
             connect: self.connect_timeout,
             progress: self.timeout,
@@ -162,6 +160,7 @@ impl GetArgs {
                 },
             },
             sink,
+            hash: self.hash,
             ..GetPlan::default()
         };
         plan.address.family = match (self.ipv4, self.ipv6) {
@@ -190,6 +189,11 @@ impl GetArgs {
             let message = format!("{option} is for lists: URLs that are typed are not on record");
             return Err(Refused::Usage("get", message));
         }
+        if plan.hash.is_some() && on_record.is_none() && format == GetFormat::Text {
+            let message = "--hash tells hashes in JSON lines and on record, and here is neither: \
+                           add --format jsonl, or give a list with -i FILE";
+            return Err(Refused::Usage("get", message.to_owned()));
+        }
         Ok(GetJob { plan, input, saving, on_record, format, ordered, quiet })
     }
 
@@ -204,6 +208,20 @@ impl GetArgs {
             return Ok(());
         };
         Err(Refused::Usage("get", message.to_owned()))
+    }
+}
+
+/// What is sent with every request; `-A` has the last word on the User-Agent.
+fn say(request: &mut RequestPlan, headers: Vec<Header>, agent: Option<HeaderValue>) {
+    for Header(name, value) in headers {
+        if name == http::header::USER_AGENT {
+            request.user_agent = value;
+        } else {
+            request.headers.append(name, value);
+        }
+    }
+    if let Some(agent) = agent {
+        request.user_agent = agent;
     }
 }
 

@@ -28,6 +28,13 @@ const GET: &[&str] = &[
     "retry_at",
     "crc32c",
     "member",
+    "hash",
+    "timing.queue",
+    "timing.dns",
+    "timing.connect",
+    "timing.tls",
+    "timing.first_byte",
+    "timing.body",
 ];
 
 /// The columns of a probe.
@@ -72,7 +79,7 @@ impl Rows {
     /// Writes an outcome.
     pub(crate) fn row(&mut self, outcome: &AnyOutcome, out: &mut Output) -> io::Result<()> {
         let object = serde_json::to_value(outcome)?;
-        self.make(self.columns.iter().map(|column| field(&object[column])))?;
+        self.make(self.columns.iter().map(|column| field(cell(&object, column))))?;
         self.write(out)
     }
 
@@ -92,6 +99,11 @@ impl Rows {
         let row = self.row.strip_suffix(b"\n").unwrap_or(&self.row);
         out.line(String::from_utf8_lossy(row))
     }
+}
+
+/// What a column holds: a field, or behind a dot a field of a field.
+fn cell<'a>(object: &'a Value, column: &str) -> &'a Value {
+    column.split('.').fold(object, |value, name| &value[name])
 }
 
 /// A field of a JSON object, as text: what is not there is empty, what is several has blanks
@@ -160,7 +172,7 @@ pub(crate) fn stats(kind: LedgerKind, all: &Summary) -> String {
 mod tests {
     use std::time::Duration;
 
-    use hoist::outcome::Failure;
+    use hoist::outcome::{Failure, Phase};
     use hoist::{FailureKind, GetOutcome, GetVerdict, Position};
 
     use super::*;
@@ -182,6 +194,11 @@ mod tests {
             retry_at: None,
             crc32c: Some(0xAB),
             member: None,
+            hash: Some(format!("md5:{}", "ab".repeat(16)).parse().unwrap()),
+            timing: [(Phase::Queue, 1_500), (Phase::Body, 0)]
+                .map(|(phase, time)| (phase, Duration::from_micros(time)))
+                .into_iter()
+                .collect(),
         })
     }
 
@@ -190,10 +207,12 @@ mod tests {
         let mut rows = Rows::of(LedgerKind::Get);
         let reason = "a \"b\", c\r\nd\re\nf\0\x1b\tg";
         let object = serde_json::to_value(outcome("=http://a/,b", reason)).unwrap();
-        rows.make(GET.iter().map(|column| field(&object[column]))).unwrap();
+        rows.make(GET.iter().map(|column| field(cell(&object, column)))).unwrap();
         let quoted = reason.replace('"', "\"\"");
-        let expected =
-            format!("7,\"=http://a/,b\",,failed,status,\"{quoted}\",503,0,,,1,12.5,,000000ab,\r\n");
+        let hash = format!("md5:{}", "ab".repeat(16));
+        let expected = format!(
+            "7,\"=http://a/,b\",,failed,status,\"{quoted}\",503,0,,,1,12.5,,000000ab,,{hash},1.5,,,,,0.0\r\n"
+        );
         assert_eq!(String::from_utf8(rows.row.clone()).unwrap(), expected);
         let mut reader =
             csv::ReaderBuilder::new().has_headers(false).from_reader(rows.row.as_slice());

@@ -54,7 +54,7 @@ fn json_lines_have_their_fields_in_the_order_of_the_list() {
     let mut fields: Vec<_> = all[1].as_object().unwrap().keys().map(String::as_str).collect();
     fields.sort_unstable();
     let expected = "attempts bytes content_type crc32c final_url index kind ms outcome path \
-                    reason status url";
+                    reason status timing url";
     assert_eq!(fields.join(" "), expected);
     assert_eq!(all[1]["final_url"], format!("{base}/redirect/0"));
     assert_eq!(all[1]["kind"], Value::Null);

@@ -21,3 +21,4 @@ mod shards;
 mod terminal;
 mod unwritable;
 mod usage;
+mod whole;

@@ -123,7 +123,7 @@ fn only_what_is_asked_for_is_printed() {
     assert_eq!(csv.lines().count(), 1, "the header line");
 }
 
-/// Every field of the table is the field of the JSON object.
+/// Every field of the table is the field of the JSON object; behind a dot, of an object in it.
 fn same_as_json(csv: &str, json: &str, columns: &str) {
     let mut reader = csv::Reader::from_reader(csv.as_bytes());
     let names = reader.headers().unwrap().clone();
@@ -132,7 +132,8 @@ fn same_as_json(csv: &str, json: &str, columns: &str) {
     assert_eq!(rows.len(), json.lines().count());
     for (row, object) in rows.iter().zip(objects(json)) {
         for (name, field) in names.iter().zip(row) {
-            let expected = match &object[name] {
+            let value = name.split('.').fold(&object, |value, name| &value[name]);
+            let expected = match value {
                 Value::Null => String::new(),
                 Value::String(text) => text.clone(),
                 Value::Array(all) => {
@@ -150,7 +151,8 @@ fn a_table_says_what_the_json_says() {
     let Answered { dir, .. } = &answered();
     let csv = outcomes(dir.path(), &["out", "--format", "csv"]);
     let columns = "index,url,final_url,outcome,kind,reason,status,bytes,path,content_type,attempts,\
-                   ms,retry_at,crc32c,member";
+                   ms,retry_at,crc32c,member,hash,timing.queue,timing.dns,timing.connect,timing.tls,\
+                   timing.first_byte,timing.body";
     assert!(csv.starts_with(&format!("{columns}\r\n")), "{csv}");
     assert!(csv.contains(",\"no, \"\"URL\"\"\","), "{csv}");
     same_as_json(&csv, &outcomes(dir.path(), &["out"]), columns);

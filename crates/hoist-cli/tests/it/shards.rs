@@ -249,6 +249,6 @@ fn shards_can_be_told_apart_from_other_outputs() {
     assert_eq!(here.shards(&["--name", "{basename}-x"]).code, Some(0));
     assert_eq!(here.samples("set/000.tar")[0].0, "5-x~0.bin");
     let csv = run(here.dir.path(), &["outcomes", "out", "--format", "csv"]).out;
-    assert!(csv.ends_with(",5-x~0.bin\r\n"), "{csv}");
+    assert!(csv.contains(",5-x~0.bin,"), "{csv}");
     assert!(Path::new(&here.path("out/set/000.tar")).is_file());
 }

@@ -5,16 +5,16 @@ use http::Response;
 use hyper::body::Incoming;
 
 use super::answer::{Framing, Meaning, content_type};
-use super::body::{Broken, Receiving, drain};
+use super::body::{Broken, DRAIN, Receiving, drain};
 use super::fetcher::Fetcher;
 use super::patience::{Overdue, Watch};
 use super::pool::Connection;
 use super::redirect::Hop;
 use crate::item::{FileName, NameTemplate, Origin, Position, Target};
 use crate::outcome::classify::{self, Seen, seconds};
-use crate::outcome::{Failure, FailureKind};
+use crate::outcome::{Failure, FailureKind, Phase, Timing};
 use crate::schedule::{Retry, Ticket};
-use crate::sink::Wanted;
+use crate::sink::{HashWish, Wanted};
 
 /// One attempt at an item, or the part of it after a redirect.
 #[derive(Debug)]
@@ -36,6 +36,8 @@ pub(crate) struct Attempted {
     pub(super) bytes: u64,
     /// What they add to the item's deadline.
     pub(super) earned: Duration,
+    /// Where the time went.
+    pub(super) timing: Timing,
 }
 
 #[derive(Debug)]
@@ -59,7 +61,8 @@ impl Attempt {
             let retry = failure.kind.may_retry(status).then_some(Retry::Soon);
             End::Failed(failure, retry)
         });
-        Attempted { end, status, bytes: watch.received(), earned: watch.earned() }
+        let (bytes, earned) = (watch.received(), watch.earned());
+        Attempted { end, status, bytes, earned, timing: watch.stopwatch.read() }
     }
 
     fn origin(&self) -> &Origin {
@@ -106,7 +109,9 @@ impl Attempt {
             }
         }
         let allowed = fetcher.patience.connect;
-        let made = fetcher.connector.connect(self.origin(), watch.deadline(), allowed).await;
+        let deadline = watch.deadline();
+        let stopwatch = &mut watch.stopwatch;
+        let made = fetcher.connector.connect(self.origin(), deadline, allowed, stopwatch).await;
         made.map_err(|failure| {
             let overdue = Instant::now() >= watch.deadline();
             if overdue { watch.deadline_failure("there was no connection yet") } else { failure }
@@ -129,9 +134,13 @@ impl Attempt {
             .get(url, self.origin(), own, authorization, meter.fresh_interim())
             .map_err(final_failure)?;
         let before = meter.received();
-        watch.begin();
+        meter.begin();
+        watch.begin_answer();
         let answer = watch.guard(&meter, connection.sender.send_request(request)).await;
         let unseen = meter.received() == before;
+        if let Some(first) = meter.first_received() {
+            watch.stopwatch.begin(Phase::Body, first);
+        }
         match answer {
             // They may have come with the answer itself.
             Ok(_) if meter.too_many_interim() => Err(final_failure(Failure::new(
@@ -166,6 +175,10 @@ impl Attempt {
         let framing = Framing::of(&parts)?;
         match Meaning::of(&parts, SystemTime::now()) {
             Meaning::Body => {
+                if let Err(failure) = fetcher.acceptance.judge(&parts.headers, framing) {
+                    self.drain(fetcher, connection, body, framing).await;
+                    return Err(failure);
+                }
                 let meter = Rc::clone(&connection.meter);
                 let receiving = Receiving {
                     meter: &meter,
@@ -173,12 +186,13 @@ impl Attempt {
                     handover: &fetcher.handover,
                     report: &fetcher.report,
                     ticket: self.ticket,
-                    max: fetcher.max_body,
+                    acceptance: &fetcher.acceptance,
                 };
                 let content_type = content_type(&parts.headers);
                 let wanted = self.wanted(fetcher, content_type.as_deref());
                 match receiving.receive(body, framing, wanted).await {
                     Ok(tail) => {
+                        watch.stopwatch.end(meter.last_received());
                         self.give_back(fetcher, connection, framing);
                         fetcher.handover.write(self.ticket, tail.begin, tail.chunks, true).await;
                         Ok(End::Received { content_type, unframed: framing == Framing::UntilClose })
@@ -214,7 +228,7 @@ impl Attempt {
     }
 
     fn wanted(&self, fetcher: &Fetcher, content_type: Option<&str>) -> Wanted {
-        let Target { url, name, .. } = &*self.target;
+        let Target { url, name, hash, .. } = &*self.target;
         let given = match (name, &self.template) {
             (Some(name), _) => Some(FileName::from_text(name)),
             (None, Some(template)) => Some(FileName::from_template(template, self.position, url)),
@@ -227,7 +241,8 @@ impl Attempt {
             Some(given) => given,
             None => FileName::from_url(url),
         };
-        Wanted { position: self.position, name }
+        let hash = HashWish { promised: hash.as_deref().copied(), told: fetcher.hash };
+        Wanted { position: self.position, name, hash }
     }
 
     async fn drain(
@@ -237,7 +252,13 @@ impl Attempt {
         body: Incoming,
         framing: Framing,
     ) {
-        if framing != Framing::UntilClose && drain(body).await {
+        // One that is known to be long is not begun.
+        let short = match framing {
+            Framing::Length(promised) => promised <= DRAIN,
+            Framing::Chunked => true,
+            Framing::UntilClose => false,
+        };
+        if short && drain(body).await {
             self.give_back(fetcher, connection, framing);
         }
     }

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
+use super::acceptance::Acceptance;
 use super::answer::Framing;
 use super::meter::Meter;
 use super::patience::{Overdue, Watch};
@@ -16,7 +17,7 @@ use crate::sink::{Handover, Wanted};
 /// Bytes gathered before they are handed to a writer: a small file is one handover.
 const GATHER: usize = 64 << 10;
 /// Bytes of a body nobody wants that are read to keep the connection.
-const DRAIN: usize = 64 << 10;
+pub(super) const DRAIN: u64 = 64 << 10;
 /// Time given to such a body.
 const DRAIN_TIME: Duration = Duration::from_secs(1);
 
@@ -27,7 +28,7 @@ pub(super) struct Receiving<'a> {
     pub(super) handover: &'a Handover,
     pub(super) report: &'a Report,
     pub(super) ticket: Ticket,
-    pub(super) max: u64,
+    pub(super) acceptance: &'a Acceptance,
 }
 
 /// The last bytes of a body that is whole, not yet handed over.
@@ -55,11 +56,6 @@ impl Receiving<'_> {
         wanted: Wanted,
     ) -> Result<Tail, Broken> {
         let mut begin = Some(Box::new(wanted));
-        if let Framing::Length(promised) = framing
-            && promised > self.max
-        {
-            return Err(Broken { failure: self.too_large(promised), begun: false });
-        }
         let mut chunks = Vec::new();
         let mut gathered = 0;
         loop {
@@ -67,7 +63,10 @@ impl Receiving<'_> {
             let broken = |failure| Broken { failure, begun: begin.is_none() };
             let length = self.watch.received();
             let data = match frame {
-                Ok(None) => return Ok(Tail { begin, chunks }),
+                Ok(None) => {
+                    self.acceptance.judge_whole(length).map_err(broken)?;
+                    return Ok(Tail { begin, chunks });
+                }
                 Ok(Some(Ok(frame))) => match frame.into_data() {
                     Ok(data) => data,
                     // Trailer fields: nobody asked for them.
@@ -85,9 +84,7 @@ impl Receiving<'_> {
             };
             self.watch.count(data.len());
             add(&self.report.counters().received, data.len() as u64);
-            if self.watch.received() > self.max {
-                return Err(broken(self.too_large(self.watch.received())));
-            }
+            self.acceptance.judge_part(self.watch.received()).map_err(broken)?;
             gathered += data.len();
             chunks.push(data);
             if gathered >= GATHER {
@@ -99,11 +96,6 @@ impl Receiving<'_> {
                 self.watch.begin();
             }
         }
-    }
-
-    fn too_large(&self, bytes: u64) -> Failure {
-        let reason = format!("the body has {bytes} bytes or more; {} are allowed", self.max);
-        Failure::new(FailureKind::TooLarge, reason)
     }
 
     fn overdue(&self, overdue: Overdue, received: u64) -> Failure {
@@ -125,7 +117,7 @@ pub(super) async fn drain(mut body: Incoming) -> bool {
         let mut bytes = 0;
         while let Some(frame) = body.frame().await {
             let Ok(frame) = frame else { return false };
-            bytes += frame.data_ref().map_or(0, Bytes::len);
+            bytes += frame.data_ref().map_or(0, Bytes::len) as u64;
             if bytes > DRAIN {
                 return false;
             }

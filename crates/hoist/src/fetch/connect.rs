@@ -14,9 +14,10 @@ use url::Host;
 use super::happy;
 use super::meter::{Meter, Metered};
 use super::pool::{Connection, Open, Pool};
+use super::stopwatch::Stopwatch;
 use super::tls::Tls;
 use crate::item::Origin;
-use crate::outcome::{Failure, FailureKind, classify};
+use crate::outcome::{Failure, FailureKind, Phase, classify};
 use crate::plan::{AddressPlan, Family, defaults};
 use crate::probe::Resolver;
 use crate::sys::out_of_descriptors;
@@ -41,9 +42,11 @@ impl Connector {
         origin: &Origin,
         deadline: Instant,
         allowed: Duration,
+        stopwatch: &mut Stopwatch,
     ) -> Result<Connection, Failure> {
         let mut until = (Instant::now() + allowed).min(deadline);
-        let addresses = self.addresses(origin, until).await?;
+        let addresses = self.addresses(origin, until, stopwatch).await?;
+        stopwatch.begin(Phase::Connect, Instant::now());
         let late = |stage| classify::connect_timeout(&origin.to_string(), stage, allowed);
         let open = self.pool.borrow_mut().open();
         let pool = &self.pool;
@@ -62,6 +65,9 @@ impl Connector {
         };
         // Only a hint: without it, requests may be sent later, not wrong.
         let _ = tcp.set_nodelay(true);
+        if origin.secure {
+            stopwatch.begin(Phase::Tls, Instant::now());
+        }
         let setup = async {
             if origin.secure {
                 let connector = self.tls.connector().await?;
@@ -77,7 +83,12 @@ impl Connector {
         ready.map_err(|_| late("the TLS handshake"))?
     }
 
-    async fn addresses(&self, origin: &Origin, until: Instant) -> Result<Vec<SocketAddr>, Failure> {
+    async fn addresses(
+        &self,
+        origin: &Origin,
+        until: Instant,
+        stopwatch: &mut Stopwatch,
+    ) -> Result<Vec<SocketAddr>, Failure> {
         let port = origin.port;
         let overrides = self.address.overrides.iter();
         let mut chosen: Vec<IpAddr> = overrides
@@ -89,6 +100,7 @@ impl Connector {
                 Host::Ipv4(address) => vec![address.into()],
                 Host::Ipv6(address) => vec![address.into()],
                 Host::Domain(name) => {
+                    stopwatch.begin(Phase::Dns, Instant::now());
                     let found = self.resolver.addresses(name, self.address.family, until).await;
                     found.map_err(|failure| match failure.kind {
                         // Of the connection, not of the item: another try can help.

@@ -3,11 +3,13 @@ use std::rc::Rc;
 
 use tokio_util::task::TaskTracker;
 
+use super::acceptance::Acceptance;
 use super::connect::Connector;
 use super::pool::Pool;
 use super::request::Fields;
 use super::tls::Tls;
 use crate::error::Error;
+use crate::item::HashAlgorithm;
 use crate::plan::{GetPlan, Patience, SinkPlan, defaults};
 use crate::probe::Resolver;
 use crate::report::Report;
@@ -22,7 +24,9 @@ pub(super) struct Fetcher {
     pub(super) fields: Fields,
     pub(super) patience: Patience,
     pub(super) max_redirects: u32,
-    pub(super) max_body: u64,
+    pub(super) acceptance: Acceptance,
+    /// Of every body.
+    pub(super) hash: Option<HashAlgorithm>,
     pub(super) handover: Handover,
     /// What has been handed over can't be taken back: no other try then.
     pub(super) streams_out: bool,
@@ -60,7 +64,8 @@ impl Fetcher {
             fields: Fields::new(&plan.request),
             patience: plan.patience,
             max_redirects: plan.request.max_redirects,
-            max_body: plan.request.max_body,
+            acceptance: Acceptance::new(&plan.request),
+            hash: plan.hash,
             handover,
             streams_out: matches!(plan.sink, SinkPlan::Writer(_)),
             samples: matches!(plan.sink, SinkPlan::Tar { .. }),

@@ -11,12 +11,12 @@ use crate::error::Error;
 use crate::input::Line;
 use crate::item::{NameTemplate, Origin, Position, Target, without_credentials};
 use crate::outcome::classify::seconds;
-use crate::outcome::{Failure, FailureKind, GetOutcome, GetVerdict};
+use crate::outcome::{Failure, FailureKind, GetOutcome, GetVerdict, Phase, Timing};
 use crate::plan::{GetPlan, SinkPlan};
 use crate::report::Report;
 use crate::run::{Conclusion, Event, Job, Read};
 use crate::schedule::{Ended, Start, Ticket};
-use crate::sink::{Completions, Finished, Left, Writers};
+use crate::sink::{Completions, Finished, Left, Mismatch, Writers, Written};
 
 /// Gets URLs.
 #[derive(Debug)]
@@ -32,6 +32,7 @@ pub(crate) struct GetJob {
 pub(crate) struct GetItem {
     position: Position,
     target: Rc<Target>,
+    admitted: Instant,
     /// Once it was asked.
     progress: Option<Box<Progress>>,
 }
@@ -41,6 +42,10 @@ pub(crate) struct GetItem {
 struct Progress {
     started: Instant,
     attempts: u32,
+    /// It waits for its permits since then.
+    waiting: Instant,
+    /// Of this attempt.
+    timing: Timing,
     /// Where redirects have led in this attempt.
     hop: Option<Rc<Hop>>,
     last: Option<Attempted>,
@@ -88,6 +93,8 @@ impl GetJob {
             retry_at: None,
             crc32c: None,
             member: None,
+            hash: None,
+            timing: progress.map_or_else(Timing::default, |progress| progress.timing),
         }
     }
 
@@ -108,6 +115,8 @@ impl GetJob {
             retry_at: None,
             crc32c: None,
             member: None,
+            hash: None,
+            timing: Timing::default(),
         }
     }
 }
@@ -116,7 +125,7 @@ impl Job for GetJob {
     type Item = GetItem;
     type Origin = Origin;
     type End = Attempted;
-    type Saved = Finished;
+    type Saved = Written;
     type Outcome = GetOutcome;
 
     fn read(&mut self, position: Position, line: Line) -> Read<GetItem, Origin, GetOutcome> {
@@ -134,22 +143,33 @@ impl Job for GetJob {
             Ok(target) => {
                 let origin = target.origin.clone();
                 let weight = target.weight() + ITEM;
-                let item = GetItem { position, target: Rc::new(target), progress: None };
+                let (target, admitted) = (Rc::new(target), Instant::now());
+                let item = GetItem { position, target, admitted, progress: None };
                 Read::Item { item, origin, weight }
             }
         }
     }
 
     fn start(&mut self, start: Start, item: &mut GetItem) {
+        let now = Instant::now();
         let progress = item.progress.get_or_insert_with(|| {
-            let started = Instant::now();
-            Box::new(Progress { started, attempts: 0, hop: None, last: None })
+            Box::new(Progress {
+                started: now,
+                attempts: 0,
+                waiting: item.admitted,
+                timing: Timing::default(),
+                hop: None,
+                last: None,
+            })
         });
         if start.attempt != progress.attempts {
             // Another try begins at the item's own URL: where that leads may have changed.
             progress.attempts = start.attempt;
             progress.hop = None;
+            progress.timing = Timing::default();
         }
+        let waited = now.saturating_duration_since(progress.waiting);
+        progress.timing.add(Phase::Queue, waited);
         let attempt = Attempt {
             ticket: start.ticket,
             position: item.position,
@@ -177,9 +197,7 @@ impl Job for GetJob {
             Poll::Ready(Some(Err(_)) | None) | Poll::Pending => {}
         }
         match self.completions.poll_recv(cx) {
-            Poll::Ready(Some((ticket, Ok(finished)))) => {
-                Poll::Ready(Event::Saved(ticket, finished))
-            }
+            Poll::Ready(Some((ticket, Ok(written)))) => Poll::Ready(Event::Saved(ticket, written)),
             Poll::Ready(Some((_, Err(error)))) => Poll::Ready(Event::Fatal(error)),
             // The writers end only with the run, or by a fault of ours.
             Poll::Ready(None) => Poll::Ready(Event::Fatal(Error::Stopped)),
@@ -190,10 +208,15 @@ impl Job for GetJob {
     fn ended(&mut self, item: &mut GetItem, end: Attempted) -> (Ended<Origin>, Duration) {
         let earned = end.earned;
         let Some(progress) = item.progress.as_deref_mut() else { return (Ended::Done, earned) };
+        progress.timing.add_all(&end.timing);
         let ended = match &end.end {
             End::Received { .. } | End::NotFound | End::Failed(_, None) => Ended::Done,
-            End::Failed(_, Some(retry)) => Ended::Failed(*retry),
+            End::Failed(_, Some(retry)) => {
+                progress.waiting = Instant::now();
+                Ended::Failed(*retry)
+            }
             End::Moved(hop) => {
+                progress.waiting = Instant::now();
                 progress.hop = Some(Rc::clone(hop));
                 Ended::Moved(hop.origin.clone())
             }
@@ -236,14 +259,24 @@ impl Job for GetJob {
         Some(outcome)
     }
 
-    fn saved(&mut self, item: &mut GetItem, finished: Finished) -> (GetOutcome, Left) {
-        let mut outcome = Self::outcome(item, GetVerdict::Ok, None);
-        let left = match finished {
-            Finished::At(path) => {
-                outcome.path = path;
-                Left::Nothing
+    fn saved(&mut self, item: &mut GetItem, written: Written) -> (GetOutcome, Left) {
+        let (mut outcome, left) = match written {
+            Written::Finished(finished, hash) => {
+                let mut outcome = Self::outcome(item, GetVerdict::Ok, None);
+                outcome.hash = hash;
+                match finished {
+                    Finished::At(path) => {
+                        outcome.path = path;
+                        (outcome, Left::Nothing)
+                    }
+                    Finished::Left(left) => (outcome, left),
+                }
             }
-            Finished::Left(left) => left,
+            Written::Mismatched(Mismatch { promised, found }) => {
+                let reason = format!("the body has {found}; {promised} was promised");
+                let failure = Failure::new(FailureKind::HashMismatch, reason);
+                (Self::outcome(item, GetVerdict::Failed, Some(failure)), Left::Nothing)
+            }
         };
         let last = item.progress.as_mut().and_then(|progress| progress.last.take());
         if let Some(End::Received { content_type, unframed }) = last.map(|last| last.end) {

@@ -17,6 +17,8 @@ use crate::plan::defaults;
 pub(super) struct Meter {
     received: Cell<u64>,
     last_received: Cell<Instant>,
+    /// Of the answer to the current request.
+    first_received: Cell<Option<Instant>>,
     error: Cell<Option<io::ErrorKind>>,
     /// Interim answers to the current request. Counted in a callback that must be `Send`.
     interim: Arc<AtomicU32>,
@@ -27,6 +29,7 @@ impl Meter {
         Self {
             received: Cell::new(0),
             last_received: Cell::new(Instant::now()),
+            first_received: Cell::new(None),
             error: Cell::new(None),
             interim: Arc::default(),
         }
@@ -40,6 +43,16 @@ impl Meter {
     /// When the last byte was received.
     pub(super) fn last_received(&self) -> Instant {
         self.last_received.get()
+    }
+
+    /// When the first byte since the request was received.
+    pub(super) fn first_received(&self) -> Option<Instant> {
+        self.first_received.get()
+    }
+
+    /// A request is about to be sent.
+    pub(super) fn begin(&self) {
+        self.first_received.set(None);
     }
 
     /// The error that the connection had.
@@ -96,7 +109,11 @@ impl<T: AsyncRead + Unpin> AsyncRead for Metered<T> {
         let n = (buffer.filled().len() - before) as u64;
         if n > 0 {
             meter.received.set(meter.received.get() + n);
-            meter.last_received.set(Instant::now());
+            let now = Instant::now();
+            meter.last_received.set(now);
+            if meter.first_received.get().is_none() {
+                meter.first_received.set(Some(now));
+            }
         }
         Poll::Ready(Ok(()))
     }

@@ -4,6 +4,7 @@
 //! them, so that an origin never has more connections than permits. When to try again is not
 //! decided here; where bytes go is the sink's business.
 
+mod acceptance;
 mod answer;
 mod attempt;
 mod body;
@@ -16,6 +17,7 @@ mod patience;
 mod pool;
 mod redirect;
 mod request;
+mod stopwatch;
 mod tls;
 
 pub(crate) use fetcher::connection_budget;

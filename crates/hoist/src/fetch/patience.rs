@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use tokio::time::Sleep;
 
 use super::meter::Meter;
+use super::stopwatch::Stopwatch;
 use crate::outcome::classify::seconds;
-use crate::outcome::{Failure, FailureKind};
+use crate::outcome::{Failure, FailureKind, Phase};
 use crate::plan::{Patience, defaults};
 
 /// Watches over an attempt: its deadline, which grows with the bytes received, and the time
@@ -24,6 +25,8 @@ pub(super) struct Watch {
     /// Waiting began here where that is later than the last byte.
     since: Instant,
     sleep: Pin<Box<Sleep>>,
+    /// Where the time goes.
+    pub(super) stopwatch: Stopwatch,
 }
 
 /// What ran out.
@@ -45,6 +48,7 @@ impl Watch {
             received: 0,
             since: Instant::now(),
             sleep: Box::pin(tokio::time::sleep_until(deadline.into())),
+            stopwatch: Stopwatch::default(),
         }
     }
 
@@ -84,6 +88,12 @@ impl Watch {
     /// The server is waited for from now on.
     pub(super) fn begin(&mut self) {
         self.since = Instant::now();
+    }
+
+    /// A request is sent: the server is waited for.
+    pub(super) fn begin_answer(&mut self) {
+        self.begin();
+        self.stopwatch.begin(Phase::FirstByte, self.since);
     }
 
     /// Runs a future while there is patience.

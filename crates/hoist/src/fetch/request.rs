@@ -10,7 +10,7 @@ use http::{HeaderMap, Request, Uri};
 use http_body_util::Empty;
 use url::{Position, Url};
 
-use crate::item::Origin;
+use crate::item::{MediaRange, Origin};
 use crate::outcome::{Failure, FailureKind};
 use crate::plan::RequestPlan;
 
@@ -36,7 +36,7 @@ impl Fields {
             own.insert(USER_AGENT, plan.user_agent.clone());
         }
         if !own.contains_key(ACCEPT) {
-            own.insert(ACCEPT, HeaderValue::from_static("*/*"));
+            own.insert(ACCEPT, accept(&plan.accept));
         }
         let mut foreign = own.clone();
         for name in SECRET.iter().chain([&HOST]) {
@@ -81,6 +81,16 @@ impl Fields {
     }
 }
 
+/// What is taken, in the form of RFC 9110 §12.5.1.
+fn accept(ranges: &[MediaRange]) -> HeaderValue {
+    let ranges: Vec<String> = ranges.iter().map(ToString::to_string).collect();
+    match HeaderValue::try_from(ranges.join(", ")) {
+        Ok(value) if !value.is_empty() => value,
+        // Ranges are tokens, which any field can hold.
+        _ => HeaderValue::from_static("*/*"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,5 +120,16 @@ mod tests {
         assert_eq!(foreign["host"], "a.example:8000");
         assert!(foreign["user-agent"].to_str().unwrap().starts_with("hoist/"));
         assert!(!own.contains_key("content-length"));
+    }
+
+    #[test]
+    fn what_is_taken_is_told_unless_the_user_does() {
+        let mut plan = RequestPlan::default();
+        let sent = |plan: &RequestPlan| Fields::new(plan).own[ACCEPT].clone();
+        assert_eq!(sent(&plan), "*/*");
+        plan.accept = ["Image/*", "text/html"].map(|range| range.parse().unwrap()).into();
+        assert_eq!(sent(&plan), "image/*, text/html");
+        plan.headers.insert(ACCEPT, HeaderValue::from_static("text/html;q=0.5"));
+        assert_eq!(sent(&plan), "text/html;q=0.5");
     }
 }

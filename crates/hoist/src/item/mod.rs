@@ -2,6 +2,8 @@
 
 mod domain_name;
 mod file_name;
+mod hash;
+mod media_range;
 mod origin;
 mod position;
 mod sample_name;
@@ -10,6 +12,8 @@ mod template;
 
 pub(crate) use domain_name::{DomainName, WireName};
 pub(crate) use file_name::{FileName, hash as name_hash};
+pub use hash::{BadHash, Hash, HashAlgorithm};
+pub use media_range::{BadMediaRange, MediaRange};
 pub(crate) use origin::Origin;
 pub use position::Position;
 pub(crate) use target::{Target, without_credentials};

@@ -1,9 +1,11 @@
+use std::borrow::Cow;
+
 use base64::prelude::{BASE64_STANDARD, Engine};
 use http::HeaderValue;
 use serde::Deserialize;
 use url::Url;
 
-use super::Origin;
+use super::{Hash, Origin};
 use crate::outcome::{Failure, FailureKind};
 
 /// A URL to get, as a line of the list asks for it.
@@ -18,6 +20,35 @@ pub(crate) struct Target {
     pub(crate) name: Option<Box<str>>,
     /// Basic authorization from `user:password@` (RFC 7617), for this origin alone.
     pub(crate) authorization: Option<HeaderValue>,
+    /// The hash that the line promises of the body.
+    pub(crate) hash: Option<Box<Hash>>,
+}
+
+/// The fields of a line.
+struct Line<'a> {
+    url: Cow<'a, str>,
+    name: Option<Cow<'a, str>>,
+    hash: Option<Cow<'a, str>>,
+}
+
+impl<'a> Line<'a> {
+    /// Fields with tabs between them; or why they can't be told apart.
+    fn tabbed(line: &'a str) -> Result<Self, String> {
+        let mut fields = line.split('\t');
+        let url = fields.next().unwrap_or_default().trim_ascii();
+        let (name, hash) = (fields.next(), fields.next());
+        if fields.any(|field| !field.trim_ascii().is_empty()) {
+            let reason =
+                "more than URL, name and hash, with tabs between; more fields can be in JSON";
+            return Err(reason.to_owned());
+        }
+        // A body would be saved under this name, and not be verified.
+        if name.is_some_and(|name| Hash::is_meant(name.trim_ascii())) {
+            let reason = "a hash where the name stands; it comes third: URL, two tabs, hash";
+            return Err(reason.to_owned());
+        }
+        Ok(Self { url: url.into(), name: name.map(Into::into), hash: hash.map(Into::into) })
+    }
 }
 
 /// A line in JSON. Other fields are the user's own.
@@ -25,29 +56,42 @@ pub(crate) struct Target {
 struct JsonLine {
     url: String,
     name: Option<String>,
+    hash: Option<String>,
 }
 
 impl Target {
-    /// Reads `URL`, `URL<TAB>name` or `{"url": ..., "name": ...}`. On failure also what the
-    /// outcome calls the item.
+    /// Reads `URL`, `URL<TAB>name`, `URL<TAB>name<TAB>hash` or `{"url": ..., "name": ..., "hash": ...}`.
+    /// On failure also what the outcome calls the item.
     pub(crate) fn parse(line: &str) -> Result<Self, (Failure, String)> {
-        let (text, name) = if line.starts_with('{') {
+        let bad = |reason: String| Failure::new(FailureKind::BadInput, reason);
+        let line: Line<'_> = if line.starts_with('{') {
             let parsed: JsonLine = serde_json::from_str(line).map_err(|error| {
                 let reason = format!(
-                    "no JSON object with \"url\" and \"name\" ({error}); a plain line is a URL"
+                    "no JSON object with \"url\", \"name\" and \"hash\" ({error}); a plain line is a \
+                     URL"
                 );
-                (Failure::new(FailureKind::BadInput, reason), shorten(&without_credentials(line)))
+                (bad(reason), shorten(&without_credentials(line)))
             })?;
-            (parsed.url, parsed.name)
-        } else {
-            match line.split_once('\t') {
-                Some((url, name)) => (url.trim_ascii().to_owned(), Some(name.to_owned())),
-                None => (line.to_owned(), None),
+            Line {
+                url: parsed.url.into(),
+                name: parsed.name.map(Into::into),
+                hash: parsed.hash.map(Into::into),
             }
+        } else {
+            Line::tabbed(line).map_err(|reason| {
+                let url = line.split('\t').next().unwrap_or_default();
+                (bad(reason), without_credentials(url.trim_ascii()))
+            })?
         };
-        let name =
-            name.as_deref().map(str::trim_ascii).filter(|name| !name.is_empty()).map(Into::into);
-        Self::from_url(&text, name)
+        let given = |field: Option<Cow<'_, str>>| {
+            field.map(|field| field.trim_ascii().to_owned()).filter(|field| !field.is_empty())
+        };
+        let name = given(line.name).map(Into::into);
+        let hash = given(line.hash).map(|hash| hash.parse::<Hash>()).transpose();
+        let hash = hash
+            .map_err(|error| (bad(format!("the hash: {error}")), without_credentials(&line.url)))?;
+        let target = Self::from_url(&line.url, name)?;
+        Ok(Self { hash: hash.map(Box::new), ..target })
     }
 
     fn from_url(text: &str, name: Option<Box<str>>) -> Result<Self, (Failure, String)> {
@@ -91,7 +135,7 @@ impl Target {
         // Where it held credentials, only the parsed URL is sure to hold them no longer.
         let as_given = authorization.is_none() && text != url.as_str();
         let shown = as_given.then(|| text.into());
-        Ok(Self { url, origin, shown, name, authorization })
+        Ok(Self { url, origin, shown, name, authorization, hash: None })
     }
 
     /// What outcomes call it.
@@ -102,7 +146,10 @@ impl Target {
     /// Bytes that it takes in memory, about.
     pub(crate) fn weight(&self) -> usize {
         let own = |text: &Option<Box<str>>| text.as_deref().map_or(0, str::len);
-        self.url.as_str().len() + own(&self.shown) + own(&self.name)
+        self.url.as_str().len()
+            + own(&self.shown)
+            + own(&self.name)
+            + self.hash.as_ref().map_or(0, |_| size_of::<Hash>())
     }
 }
 
@@ -173,6 +220,34 @@ mod tests {
         );
         let json = target(r#"{"url": "http://a.example/x", "name": "two", "label": 7}"#);
         assert_eq!((json.shown(), json.name.as_deref()), ("http://a.example/x", Some("two")));
+    }
+
+    #[test]
+    fn a_line_may_promise_a_hash() {
+        let hash = "md5:d41d8cd98f00b204e9800998ecf8427e";
+        for line in [
+            format!("http://a.example/x\tone.gif\t{hash}"),
+            format!("http://a.example/x \t one.gif\t {hash} \t"),
+            format!("http://a.example/x\tone.gif\t{}", hash.to_ascii_uppercase()),
+            format!(r#"{{"url": "http://a.example/x", "name": "one.gif", "hash": "{hash}"}}"#),
+        ] {
+            let target = target(&line);
+            assert_eq!(target.url.as_str(), "http://a.example/x");
+            assert_eq!(target.name.as_deref(), Some("one.gif"));
+            assert_eq!(target.hash.unwrap().to_string(), hash, "{line}");
+        }
+        let unnamed = target(&format!("http://a.example/x\t\t{hash}"));
+        assert_eq!((unnamed.name, unnamed.hash.unwrap().to_string()), (None, hash.to_owned()));
+        for line in ["http://a.example/x\t\t", r#"{"url": "http://a.example/x", "hash": null}"#] {
+            assert_eq!(target(line).hash, None);
+        }
+        assert!(reason("http://a.example/x\t\tmd5:00").contains("32 hexadecimal digits"));
+        assert!(reason("http://a.example/x\tx\tsize").contains("without its algorithm"));
+        assert!(reason(&format!("http://a.example/x\t{hash}")).contains("two tabs"));
+        assert!(reason(&format!("http://a.example/x\tx\t{hash}\tx")).contains("JSON"));
+        assert!(reason(r#"{"url": "http://a.example/x", "hash": 7}"#).contains("\"hash\""));
+        let (_, shown) = Target::parse("http://u:secret@a.example/x\t\tmd5:00").unwrap_err();
+        assert_eq!(shown, "http://a.example/x");
     }
 
     #[test]

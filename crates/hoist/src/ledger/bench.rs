@@ -11,7 +11,7 @@ use super::recovery::{Opened, Wish, open};
 use super::segment::SEGMENT;
 use crate::error::Error;
 use crate::item::Position;
-use crate::outcome::{GetOutcome, GetVerdict};
+use crate::outcome::{GetOutcome, GetVerdict, Phase};
 use crate::sink::{Files, Left, Unit};
 use crate::sys::{Disk, boot_id};
 
@@ -107,5 +107,10 @@ fn outcome(n: u64) -> GetOutcome {
         retry_at: None,
         crc32c: None,
         member: None,
+        hash: None,
+        timing: [(Phase::Queue, 321), (Phase::FirstByte, 9_876), (Phase::Body, 54)]
+            .map(|(phase, time)| (phase, Duration::from_micros(time)))
+            .into_iter()
+            .collect(),
     }
 }

@@ -18,11 +18,12 @@ use super::recovery::{Opened, Wish, open};
 use super::segment::Place;
 use super::survey::Survey;
 use crate::error::Error;
-use crate::item::{FileName, Position};
-use crate::outcome::{Failure, FailureKind, GetOutcome, GetVerdict, Outcome, Selector};
+use crate::item::{FileName, Hash, HashAlgorithm, Position};
+use crate::outcome::{Failure, FailureKind, GetOutcome, GetVerdict, Outcome, Selector, Timing};
 use crate::plan::ShardLimits;
 use crate::sink::{
-    Files, Finished, Gathering, Left, Lines, Shards, Sink, Spot, Staging, Unit, Wanted, tar,
+    Files, Finished, Gathering, HashWish, Left, Lines, Shards, Sink, Spot, Staging, Unit, Wanted,
+    tar,
 };
 use crate::sys::{Fault, Fs, Memory};
 
@@ -97,6 +98,8 @@ fn outcome(position: u64, failed: bool, bytes: usize) -> GetOutcome {
         retry_at: None,
         crc32c: None,
         member: None,
+        hash: Hash::new(HashAlgorithm::Sha256, &[7; 32]),
+        timing: Timing::default(),
     }
 }
 
@@ -391,7 +394,8 @@ impl World {
 
 /// A body is whole, and waits for its record.
 fn staged<S: Sink>(sink: &mut S, n: u64, name: FileName) -> Result<Left, Error> {
-    let mut part = sink.begin(Wanted { position: Position(n), name })?;
+    let hash = HashWish::default();
+    let mut part = sink.begin(Wanted { position: Position(n), name, hash })?;
     for piece in body(n).chunks(20) {
         sink.write(&mut part, piece)?;
     }

@@ -1,5 +1,5 @@
-//! Records: outcomes as fields. Tags are never given another meaning; 21 to 29 are kept for the times
-//! of an attempt's phases.
+//! Records: outcomes as fields. Tags are never given another meaning; 27 to 29 are kept for more phases
+//! of an attempt.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -9,9 +9,10 @@ use serde::Serialize;
 
 use super::fields::{BEYOND, Fields, Parser, Value};
 use super::segment::LedgerKind;
-use crate::item::Position;
+use crate::item::{Hash, HashAlgorithm, Position};
 use crate::outcome::{
-    Failure, FailureKind, GetOutcome, GetVerdict, Outcome, ProbeOutcome, ProbeVerdict, microseconds,
+    Failure, FailureKind, GetOutcome, GetVerdict, Outcome, Phase, ProbeOutcome, ProbeVerdict,
+    Timing, microseconds,
 };
 use crate::report::{Class, Tallied};
 use crate::sink::{Sample, Spot};
@@ -46,6 +47,12 @@ mod tag {
     pub(super) const SUPERSEDES: u32 = 19;
     /// Where its line ends in a file of lines.
     pub(super) const LINE_END: u32 = 20;
+    pub(super) const QUEUE: u32 = 21;
+    pub(super) const DNS: u32 = 22;
+    pub(super) const CONNECT: u32 = 23;
+    pub(super) const TLS: u32 = 24;
+    pub(super) const FIRST_BYTE: u32 = 25;
+    pub(super) const BODY: u32 = 26;
     pub(super) const ADDRESS: u32 = 30;
     pub(super) const TTL: u32 = 31;
     pub(super) const RCODE: u32 = 32;
@@ -62,6 +69,8 @@ mod tag {
     pub(super) const END: u32 = 44;
     /// CRC32C of the shard from there to there.
     pub(super) const SAMPLE_CRC: u32 = 45;
+    /// Of the body: a number for the algorithm, then the digest.
+    pub(super) const HASH: u32 = 35;
 }
 
 /// An outcome that can be written down and read again.
@@ -309,6 +318,14 @@ impl Recorded for GetOutcome {
         if let Some(at) = self.retry_at {
             fields.number(tag::RETRY_AT, seconds(at));
         }
+        if let Some(hash) = &self.hash {
+            hash_field(fields, hash);
+        }
+        for (phase, tag) in PHASES {
+            if let Some(time) = self.timing.microseconds(phase) {
+                fields.number(tag, time);
+            }
+        }
     }
 
     fn read(body: &[u8]) -> Option<Self> {
@@ -336,6 +353,8 @@ impl Recorded for GetOutcome {
                 .and_then(|at| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(at))),
             crc32c: seen.crc,
             member: seen.sample.map(|sample| sample.member),
+            hash: None,
+            timing: Timing::default(),
         };
         let mut reason = None;
         for (tag, value) in Parser(body) {
@@ -346,7 +365,12 @@ impl Recorded for GetOutcome {
                 tag::FINAL_URL => outcome.final_url = value.string(),
                 tag::CONTENT_TYPE => outcome.content_type = value.string(),
                 tag::UNFRAMED => outcome.unframed = true,
-                _ => {}
+                tag::HASH => outcome.hash = hash(value),
+                _ => {
+                    if let Some((phase, _)) = PHASES.iter().find(|(_, phase)| *phase == tag) {
+                        outcome.timing.add(*phase, Duration::from_micros(value.number()?));
+                    }
+                }
             }
         }
         outcome.failure = failure(seen.kind.map(FailureKind::name), reason);
@@ -427,6 +451,39 @@ impl Recorded for ProbeOutcome {
     fn placed(&mut self, _: Option<PathBuf>, _: &Spot) {}
 }
 
+/// How long each phase of the last attempt took, in microseconds.
+const PHASES: [(Phase, u32); Phase::ALL.len()] = [
+    (Phase::Queue, tag::QUEUE),
+    (Phase::Dns, tag::DNS),
+    (Phase::Connect, tag::CONNECT),
+    (Phase::Tls, tag::TLS),
+    (Phase::FirstByte, tag::FIRST_BYTE),
+    (Phase::Body, tag::BODY),
+];
+
+fn hash_number(algorithm: HashAlgorithm) -> u8 {
+    match algorithm {
+        HashAlgorithm::Blake3 => 0,
+        HashAlgorithm::Sha256 => 1,
+        HashAlgorithm::Md5 => 2,
+    }
+}
+
+fn hash_field(fields: &mut Fields<'_>, hash: &Hash) {
+    let mut bytes = [0; 33];
+    let digest = hash.digest();
+    bytes[0] = hash_number(hash.algorithm());
+    bytes[1..=digest.len()].copy_from_slice(digest);
+    fields.bytes(tag::HASH, &bytes[..=digest.len()]);
+}
+
+/// None where it is of an algorithm that this version does not know.
+fn hash(value: Value<'_>) -> Option<Hash> {
+    let (number, digest) = value.bytes()?.split_first()?;
+    let algorithm = HashAlgorithm::ALL.into_iter().find(|a| hash_number(*a) == *number)?;
+    Hash::new(algorithm, digest)
+}
+
 fn address_field(fields: &mut Fields<'_>, tag: u32, address: IpAddr) {
     match address {
         IpAddr::V4(v4) => fields.bytes(tag, &v4.octets()),
@@ -474,6 +531,16 @@ mod tests {
             retry_at: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(9_999_999)),
             crc32c: Some(0xFFFF_FFFF),
             member: Some("7.bin".to_owned()),
+            hash: Hash::new(HashAlgorithm::Md5, &[7; 16]),
+            timing: [
+                (Phase::Queue, Duration::from_micros(1)),
+                (Phase::Connect, Duration::ZERO),
+                (Phase::Tls, Duration::from_secs(9)),
+                (Phase::FirstByte, Duration::from_micros(300)),
+                (Phase::Body, Duration::from_hours(3)),
+            ]
+            .into_iter()
+            .collect(),
         };
         let member = "7.bin".to_owned();
         let sample = Sample { member, shard: 3, nth: 1, from: 512, end: 2_048, crc: 9 };
@@ -495,6 +562,21 @@ mod tests {
         let again = GetOutcome { path: Some("a/b~7".into()), ..outcome };
         assert_eq!(json(&GetOutcome::read(&amended).unwrap()), json(&again));
         assert!(Seen::parse(&amended).unwrap().supersedes);
+    }
+
+    #[test]
+    fn hashes_of_all_algorithms_come_back() {
+        for algorithm in HashAlgorithm::ALL {
+            let length = if algorithm == HashAlgorithm::Md5 { 16 } else { 32 };
+            let of = Hash::new(algorithm, &vec![9; length]).unwrap();
+            let mut bytes = Vec::new();
+            hash_field(&mut Fields(&mut bytes), &of);
+            let (tag, value) = Parser(&bytes).next().unwrap();
+            assert_eq!((tag, hash(value)), (tag::HASH, Some(of)));
+        }
+        for other in [&[][..], &[1], &[9; 33], &[2; 33]] {
+            assert_eq!(hash(Value::Bytes(other)), None);
+        }
     }
 
     #[test]

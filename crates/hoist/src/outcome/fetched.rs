@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use super::{Failure, FailureKind, Outcome};
-use crate::item::Position;
+use super::{Failure, FailureKind, Outcome, Timing};
+use crate::item::{Hash, Position};
 use crate::report::{Class, Tallied};
 
 /// What became of a URL.
@@ -69,6 +69,11 @@ pub struct GetOutcome {
     pub crc32c: Option<u32>,
     /// What the body is called in the shard at `path`, where there are shards.
     pub member: Option<String>,
+    /// The hash of the body as it was saved: the one that the plan asks for, else the one that the
+    /// item promised.
+    pub hash: Option<Hash>,
+    /// Where the time of the last attempt went. Empty where there was none.
+    pub timing: Timing,
 }
 
 impl GetOutcome {
@@ -153,6 +158,12 @@ impl Serialize for GetOutcome {
         }
         if let Some(member) = &self.member {
             map.serialize_entry("member", member)?;
+        }
+        if let Some(hash) = &self.hash {
+            map.serialize_entry("hash", &format_args!("{hash}"))?;
+        }
+        if !self.timing.is_empty() {
+            map.serialize_entry("timing", &self.timing)?;
         }
         map.end()
     }

@@ -9,12 +9,14 @@ mod fetched;
 mod kind;
 mod probed;
 mod selector;
+mod timing;
 
 pub use failure::Failure;
 pub use fetched::{GetOutcome, GetVerdict};
 pub use kind::{FailureKind, UnknownKind};
 pub use probed::{ProbeOutcome, ProbeVerdict};
 pub use selector::{Selector, UnknownSelector};
+pub use timing::{Phase, Timing};
 
 use std::time::Duration;
 

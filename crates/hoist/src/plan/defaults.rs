@@ -39,6 +39,9 @@ pub const GET_RETRIES: u32 = 3;
 /// Redirects in one try: what curl's users and browsers lie around (RFC 9110 §15.4 sets none).
 pub const MAX_REDIRECTS: u32 = 10;
 
+/// The smallest body, in bytes: an empty file is a file.
+pub const MIN_BODY: u64 = 0;
+
 /// The largest body: far above what a list of files holds, below what fills a disk by surprise.
 pub const MAX_BODY: u64 = 16 << 30;
 

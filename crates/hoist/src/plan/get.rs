@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderValue};
 use rustls::pki_types::CertificateDer;
 
 use super::{DnsPlan, Family, LedgerPlan, Limits, SinkPlan, defaults};
+use crate::item::{HashAlgorithm, MediaRange};
 
 /// The validated settings of a download.
 #[derive(Debug, Clone)]
@@ -30,6 +31,9 @@ pub struct GetPlan {
     /// That a ledger is kept, beside the files of a [`SinkPlan::Directory`]. Beside shards there is
     /// always one, a [`SinkPlan::Writer`] never has one.
     pub ledger: Option<LedgerPlan>,
+    /// Every body is hashed so, and its outcome tells it. Hashes that items promise are verified in
+    /// any case.
+    pub hash: Option<HashAlgorithm>,
     /// Seeds ids and jitter. None: from the system's randomness.
     pub seed: Option<u64>,
 }
@@ -45,6 +49,7 @@ impl Default for GetPlan {
             address: AddressPlan::default(),
             sink: SinkPlan::default(),
             ledger: None,
+            hash: None,
             seed: None,
         }
     }
@@ -109,7 +114,13 @@ pub struct RequestPlan {
     pub user_agent: HeaderValue,
     /// Redirects followed in one try.
     pub max_redirects: u32,
-    /// The largest body, in bytes.
+    /// The media types that are taken; empty: any. They are sent as the Accept field (RFC 9110
+    /// §12.5.1) unless `headers` has one. An answer of another Content-Type is `not_acceptable`; one
+    /// without is taken for `application/octet-stream` (§8.3).
+    pub accept: Vec<MediaRange>,
+    /// The smallest body, in bytes. A smaller one is `not_acceptable`.
+    pub min_body: u64,
+    /// The largest body, in bytes. A larger one is `too_large`.
     pub max_body: u64,
 }
 
@@ -119,6 +130,8 @@ impl Default for RequestPlan {
             headers: HeaderMap::new(),
             user_agent: HeaderValue::from_static(concat!("hoist/", env!("CARGO_PKG_VERSION"))),
             max_redirects: defaults::MAX_REDIRECTS,
+            accept: Vec::new(),
+            min_body: defaults::MIN_BODY,
             max_body: defaults::MAX_BODY,
         }
     }

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 
 use super::{
-    Directory, Files, Finished, Gathering, Left, Ours, Reach, Shards, Sink, Spot, Staging, Stream,
-    Unit, Wanted, tar,
+    Directory, Files, Finished, Gathering, HashWish, Left, Ours, Reach, Shards, Sink, Spot,
+    Staging, Stream, Unit, Wanted, tar,
 };
 use crate::error::Error;
 use crate::item::{FileName, Position};
@@ -17,7 +17,8 @@ use crate::plan::{Existing, ShardLimits};
 use crate::sys::{Disk, Fault, Fs, Memory};
 
 fn wanted(position: u64, name: &str) -> Wanted {
-    Wanted { position: Position(position), name: FileName::from_text(name) }
+    let hash = HashWish::default();
+    Wanted { position: Position(position), name: FileName::from_text(name), hash }
 }
 
 /// Saves a body in three pieces.

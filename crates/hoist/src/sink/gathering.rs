@@ -168,10 +168,12 @@ impl std::fmt::Debug for Body {
 mod tests {
     use super::*;
     use crate::item::{FileName, Position};
+    use crate::sink::HashWish;
     use crate::sys::Memory;
 
     fn wanted(position: u64) -> Wanted {
-        Wanted { position: Position(position), name: FileName::from_text("x.bin") }
+        let hash = HashWish::default();
+        Wanted { position: Position(position), name: FileName::from_text("x.bin"), hash }
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod contract;
 mod directory;
 mod files;
 mod gathering;
+mod hashing;
 mod lines;
 mod ours;
 mod place;
@@ -26,13 +27,14 @@ mod writer;
 pub(crate) use directory::{Directory, PRIVATE};
 pub(crate) use files::{Files, checksum};
 pub(crate) use gathering::Gathering;
+pub(crate) use hashing::{HashWish, Mismatch};
 pub(crate) use lines::Lines;
 pub(crate) use ours::Ours;
 pub(crate) use shards::Shards;
 pub(crate) use staging::Staging;
 pub(crate) use stream::Stream;
 pub(crate) use unit::{Left, Reach, Sample, Spot, Unit};
-pub(crate) use writer::{Completions, Handover, Writers};
+pub(crate) use writer::{Completions, Handover, Writers, Written};
 
 use std::path::PathBuf;
 
@@ -44,6 +46,7 @@ use crate::item::{FileName, Position};
 pub(crate) struct Wanted {
     pub(crate) position: Position,
     pub(crate) name: FileName,
+    pub(crate) hash: HashWish,
 }
 
 /// What became of a body that is whole.

@@ -6,8 +6,10 @@ use std::thread::{self, JoinHandle};
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use super::{Finished, Sink, Wanted};
+use super::hashing::Hashing;
+use super::{Finished, Mismatch, Sink, Wanted};
 use crate::error::Error;
+use crate::item::Hash;
 use crate::schedule::Ticket;
 
 /// The threads that write, seen from the I/O thread. Bodies wait for them in a channel that is
@@ -30,7 +32,16 @@ struct Thread {
 }
 
 /// A body is finished; or the run can't go on.
-pub(crate) type Completion = (Ticket, Result<Finished, Error>);
+pub(crate) type Completion = (Ticket, Result<Written, Error>);
+
+/// What became of a body that was received whole.
+#[derive(Debug)]
+pub(crate) enum Written {
+    /// It is finished. Its hash, where one was asked for.
+    Finished(Finished, Option<Hash>),
+    /// It is not the body that was promised: nothing of it stays.
+    Mismatched(Mismatch),
+}
 
 /// The I/O thread's way to the writers. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -136,8 +147,14 @@ impl Handover {
 
 struct Writer<S: Sink> {
     sink: S,
-    parts: HashMap<Ticket, S::Part>,
+    parts: HashMap<Ticket, Part<S>>,
     completed: mpsc::Sender<Completion>,
+}
+
+/// A body being written.
+struct Part<S: Sink> {
+    of_sink: S::Part,
+    hashing: Option<Box<Hashing>>,
 }
 
 impl<S: Sink> Writer<S> {
@@ -151,47 +168,64 @@ impl<S: Sink> Writer<S> {
             };
             let completion = match done {
                 Ok(None) => continue,
-                Ok(Some(finished)) => Ok(finished),
+                Ok(Some(written)) => Ok(written),
                 Err(error) => Err(error),
             };
             // Where nobody listens any more, the run is over.
             let _ = self.completed.blocking_send((ticket, completion));
         }
         for (_, part) in self.parts.drain() {
-            let _ = self.sink.discard(part);
+            let _ = self.sink.discard(part.of_sink);
         }
         let _ = self.sink.close();
     }
 
-    /// Where it is, once the body is finished; `Ok(None)` before.
+    /// What became of the body, once it is finished; `Ok(None)` before.
     fn write(
         &mut self,
         ticket: Ticket,
         begin: Option<Box<Wanted>>,
         chunks: &[Bytes],
         finish: bool,
-    ) -> Result<Option<Finished>, Error> {
-        if let Some(wanted) = begin {
-            let part = self.sink.begin(*wanted)?;
-            self.parts.insert(ticket, part);
+    ) -> Result<Option<Written>, Error> {
+        let mut hashing = match &begin {
+            Some(wanted) => Hashing::new(wanted.hash).map(Box::new),
+            None => self.parts.get_mut(&ticket).and_then(|part| part.hashing.take()),
+        };
+        if let Some(hashing) = &mut hashing {
+            for chunk in chunks {
+                hashing.update(chunk);
+            }
         }
+        // Before the last bytes are written: a short body that is a wrong one is not written at all.
+        let hash = match hashing.take_if(|_| finish).map(|hashing| hashing.finish()).transpose() {
+            Ok(hash) => hash.flatten(),
+            Err(mismatch) => {
+                self.discard(ticket)?;
+                return Ok(Some(Written::Mismatched(mismatch)));
+            }
+        };
         // A body that could not be written has been reported, and the run is ending.
-        let Some(mut part) = self.parts.remove(&ticket) else { return Ok(None) };
+        let part = match begin {
+            Some(wanted) => Some(self.sink.begin(*wanted)?),
+            None => self.parts.remove(&ticket).map(|part| part.of_sink),
+        };
+        let Some(mut part) = part else { return Ok(None) };
         let written = chunks.iter().try_for_each(|chunk| self.sink.write(&mut part, chunk));
         if let Err(error) = written {
             let _ = self.sink.discard(part);
             return Err(error);
         }
         if finish {
-            return self.sink.finish(part).map(Some);
+            return self.sink.finish(part).map(|done| Some(Written::Finished(done, hash)));
         }
-        self.parts.insert(ticket, part);
+        self.parts.insert(ticket, Part { of_sink: part, hashing });
         Ok(None)
     }
 
     fn discard(&mut self, ticket: Ticket) -> Result<(), Error> {
         match self.parts.remove(&ticket) {
-            Some(part) => self.sink.discard(part),
+            Some(part) => self.sink.discard(part.of_sink),
             None => Ok(()),
         }
     }

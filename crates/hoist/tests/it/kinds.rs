@@ -53,10 +53,15 @@ fn provoke(kind: FailureKind) -> Option<GetOutcome> {
             get_one(plan, format!("{at}/redirect/to?url=ftp%3A%2F%2F127.0.0.1%2F"))
         }
         FailureKind::Status => get_one(plan, format!("{at}/status/418")),
-        // These come with --accept, --hash and the breaker.
-        FailureKind::NotAcceptable | FailureKind::HashMismatch | FailureKind::OriginDown => {
-            return None;
+        FailureKind::NotAcceptable => {
+            plan.request.accept = vec!["image/*".parse().unwrap()];
+            get_one(plan, format!("{at}/bytes/1000"))
         }
+        FailureKind::HashMismatch => {
+            get_one(plan, format!("{at}/bytes/1000\t\tmd5:{}", "0".repeat(32)))
+        }
+        // This comes with the breaker.
+        FailureKind::OriginDown => return None,
         other => panic!("no scenario for {other}"),
     };
     assert!(files(root.path()).is_empty(), "{kind} left {:?}", files(root.path()));
@@ -74,7 +79,7 @@ fn every_kind_is_provoked() {
         assert!(failure.reason.len() > 10 && !failure.reason.ends_with('.'), "{failure}");
         provoked += 1;
     }
-    assert_eq!(provoked, FailureKind::ALL.len() - 3);
+    assert_eq!(provoked, FailureKind::ALL.len() - 1);
 }
 
 fn get_by_name(mut plan: GetPlan, host: &str) -> GetOutcome {

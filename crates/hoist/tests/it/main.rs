@@ -12,4 +12,6 @@ mod lists;
 mod permits;
 mod redirects;
 mod support;
+mod timing;
 mod tls;
+mod whole;
