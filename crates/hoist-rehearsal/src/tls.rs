@@ -32,7 +32,7 @@ pub enum Certificate {
     NotYet,
     /// It is for `elsewhere.invalid`.
     WrongHost,
-    /// Its common name is `localhost`, and it has no alternative names, the only ones that count.
+    /// Its common name is `127.0.0.1`, and it has no alternative names, the only ones that count.
     OnlyCommonName,
     /// It is not signed by the authority, only by itself.
     SelfSigned,
@@ -88,7 +88,7 @@ impl Authority {
                 params.not_after = date_time_ymd(2001, 1, 1);
             }
             Certificate::NotYet => params.not_before = date_time_ymd(2100, 1, 1),
-            Certificate::OnlyCommonName => params.distinguished_name.push(CommonName, "localhost"),
+            Certificate::OnlyCommonName => params.distinguished_name.push(CommonName, "127.0.0.1"),
             _ => {}
         }
         let key = KeyPair::generate()?;

@@ -73,7 +73,7 @@ impl CheckArgs {
         if !self.command.iter().any(|word| word.contains("{url}")) {
             return refuse(
                 "the command does not say where the URL goes, as in: \
-                 hoist rehearse --check -- curl --fail --max-time 5 -o {out} {url}",
+                 hoist rehearse --check -- curl -L --fail --max-time 5 -o {out} {url}",
             );
         }
         let check = Check {

@@ -18,7 +18,7 @@ const EXAMPLES: &str = r#"Examples:
   hoist rehearse DNS --zone example.test --loss 0.05
   hoist rehearse LOCAL --scenario rough.toml  who meets which fault, by rules
   hoist rehearse --explain /flags/fr/fr.gif --scenario rough.toml
-  hoist rehearse --check -- curl --fail --max-time 5 -o {out} {url}
+  hoist rehearse --check -- curl -L --fail --max-time 5 -o {out} {url}
 
 LOCAL  flags at /flags/cc/cc.gif, at once
 DELAY  the same, each answer after 0.5 to 5 s
@@ -234,6 +234,9 @@ impl RehearseArgs {
         if !http && (self.error_rate.is_some() || self.dir.is_some() || self.tls.is_some()) {
             let why = "--error-rate, --dir and --tls are for LOCAL, DELAY and ERROR, not for DNS";
             return refuse(why);
+        }
+        if !http && self.connection.is_some() {
+            return refuse("--connection is for LOCAL, DELAY and ERROR, not for DNS");
         }
         if self.ca_file.is_some() && tls.is_none() {
             return refuse("--ca-file needs --tls: without it there is no authority");

@@ -1,10 +1,10 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::{fs, io};
 
 use hoist_rehearsal::tls::{Authority, Certificate, TlsIdentity};
 use hoist_rehearsal::{Content, DnsRehearsal, Family, HttpRehearsal, Running, Truth};
+use tempfile::TempDir;
 
 use super::drive::unwritable;
 use super::interrupts::Interrupts;
@@ -103,6 +103,7 @@ fn start(
         running.push((*server, spawned));
     }
     if let Some(authority) = authority {
+        authority.write()?;
         note(format_args!("its authority's certificate is {}", authority.path.display()));
     }
     note("Ctrl-C ends it");
@@ -125,7 +126,8 @@ struct Trusted {
     authority: Authority,
     certificate: Certificate,
     path: PathBuf,
-    folder: Option<PathBuf>,
+    /// Where the file is, if nobody named one.
+    _folder: Option<TempDir>,
 }
 
 impl Trusted {
@@ -135,28 +137,20 @@ impl Trusted {
         let (path, folder) = if let Some(path) = &job.ca_file {
             (path.clone(), None)
         } else {
-            let name = format!("hoist-rehearsal-{}", std::process::id());
-            let folder = std::env::temp_dir().join(name);
-            // What a killed run with our number has left is in the way.
-            let _ = fs::remove_dir_all(&folder);
-            fs::DirBuilder::new().mode(0o700).create(&folder)?;
-            (folder.join("ca.pem"), Some(folder))
+            let folder = tempfile::Builder::new().prefix("hoist-rehearsal-").tempdir()?;
+            (folder.path().join("ca.pem"), Some(folder))
         };
-        fs::write(&path, authority.ca_pem())
-            .map_err(|error| told(&error, format_args!("{}", path.display())))?;
-        Ok(Some(Self { authority, certificate, path, folder }))
+        Ok(Some(Self { authority, certificate, path, _folder: folder }))
     }
 
     fn identity(&self) -> io::Result<TlsIdentity> {
         self.authority.identity(self.certificate).map_err(io::Error::other)
     }
-}
 
-impl Drop for Trusted {
-    fn drop(&mut self) {
-        if let Some(folder) = &self.folder {
-            let _ = fs::remove_dir_all(folder);
-        }
+    /// Only when the ports are ours: a start that fails leaves the file of another as it is.
+    fn write(&self) -> io::Result<()> {
+        fs::write(&self.path, self.authority.ca_pem())
+            .map_err(|error| told(&error, format_args!("{}", self.path.display())))
     }
 }
 

@@ -119,11 +119,12 @@ fn saved(seen: &Seen, right: &[Right]) -> Verdict {
         Kind::NoFile
     } else if seen.status.is_some_and(|status| status >= 300) {
         Kind::ErrorPage
-    } else if fits.contains(&Fit::Part) {
+    } else if fits.contains(&Fit::Part) || *made && seen.whole.is_some_and(|whole| *length < whole)
+    {
         Kind::Truncated
     } else if bytes_can_be_right {
         Kind::WrongBytes
-    } else if *made && seen.whole.is_none_or(|whole| *length < whole) {
+    } else if *made && seen.whole.is_none() {
         Kind::Truncated
     } else {
         Kind::Accepted

@@ -142,10 +142,21 @@ impl Check {
             NotRun::Client(error) => {
                 CheckError::Client(self.command.first().cloned().unwrap_or_default(), error)
             }
-            NotRun::Here(error) => CheckError::Here(error),
+            NotRun::Here(error) => {
+                let hint = if error.raw_os_error() == Some(TOO_MANY_FILES) {
+                    "; try fewer cases at once, with --jobs"
+                } else {
+                    ""
+                };
+                let why = format!("{} {}: {error}{hint}", trial.fault(), trial.target());
+                CheckError::Here(io::Error::new(error.kind(), why))
+            }
         })
     }
 }
+
+/// EMFILE, which has no kind of its own in std.
+const TOO_MANY_FILES: i32 = 24;
 
 /// The next trial, and its place.
 fn take<'a>(next: &AtomicUsize, trials: &'a [Trial]) -> Option<(usize, &'a Trial)> {

@@ -31,16 +31,18 @@ pub(super) enum Fit {
 }
 
 impl Saved {
-    /// Reads the file at a path, where there is one. What is no file does not count as one.
-    pub(super) fn look(path: &Path, right: &[Right]) -> io::Result<Self> {
-        match std::fs::metadata(path) {
-            Ok(found) if found.is_file() => Self::compare(File::open(path)?, true, right),
-            Ok(_) => Self::compare(io::empty(), false, right),
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                Self::compare(io::empty(), false, right)
-            }
-            Err(error) => Err(error),
-        }
+    /// Reads the file at a path, where there is one. What is no file, or can't be read, does not count
+    /// as one: whatever the client made of its folder is its own doing.
+    pub(super) fn look(path: &Path, right: &[Right]) -> Self {
+        let file = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file);
+        let file = file.and_then(|_| File::open(path).ok());
+        let read = file.and_then(|file| Self::compare(file, true, right).ok());
+        read.unwrap_or_else(|| Self {
+            length: 0,
+            exists: false,
+            fits: right.iter().map(|right| Model::of(right).fit(0)).collect(),
+            made: true,
+        })
     }
 
     fn compare(mut bytes: impl Read, exists: bool, right: &[Right]) -> io::Result<Self> {
@@ -159,7 +161,7 @@ mod tests {
     fn what_is_no_file_is_none() {
         let dir = tempfile::tempdir().unwrap();
         for path in [dir.path().to_owned(), dir.path().join("missing")] {
-            let saved = Saved::look(&path, &[Right::Made(0), Right::Made(1)]).unwrap();
+            let saved = Saved::look(&path, &[Right::Made(0), Right::Made(1)]);
             assert_eq!((saved.exists, saved.length), (false, 0));
             assert_eq!(saved.fits, [Fit::Whole, Fit::Part]);
         }

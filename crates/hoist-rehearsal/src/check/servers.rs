@@ -127,16 +127,19 @@ pub(super) fn leaked(asked: &[Asked]) -> bool {
 /// Whether something was asked for again before the seconds of its Retry-After had passed (RFC 9110,
 /// section 10.2.3). Dates there are left out: they are too coarse to judge by.
 pub(super) fn too_soon(asked: &[Asked]) -> bool {
-    let mut due: HashMap<(usize, &str), Instant> = HashMap::new();
+    let mut due: HashMap<(usize, &str), (Instant, Instant)> = HashMap::new();
     for Asked { server, at, record } in asked {
         let key = (*server, record.path.as_str());
-        if due.get(&key).is_some_and(|due| *at + GRACE < *due) {
+        // What was under way before the answer can have been read is not too soon.
+        let soon = |(told, due): &(Instant, Instant)| *at > *told + GRACE && *at + GRACE < *due;
+        if due.get(&key).is_some_and(soon) {
             return true;
         }
         let seconds = record.retry_after.as_deref().and_then(|text| text.parse().ok());
         let wait = seconds.map(Duration::from_secs);
-        match wait.and_then(|wait| (*at + record.delay).checked_add(wait)) {
-            Some(at) => due.insert(key, at),
+        let told = *at + record.delay;
+        match wait.and_then(|wait| told.checked_add(wait)) {
+            Some(at) => due.insert(key, (told, at)),
             None => due.remove(&key),
         };
     }

@@ -112,11 +112,11 @@ impl Trial {
         let last = asked.iter().rev().find(|asked| asked.record.status.is_some());
         let seen = Seen {
             exit: ran.exit,
-            saved: Saved::look(&out, self.case.right)?,
+            saved: Saved::look(&out, self.case.right),
             requests: asked.len(),
             status: last.and_then(|last| last.record.status),
             // A fault may promise more than there is.
-            whole: last.and_then(|last| last.record.whole.max(last.record.body_promised)),
+            whole: asked.last().and_then(|last| last.record.whole.max(last.record.body_promised)),
             leaked: servers::leaked(&asked),
             too_soon: servers::too_soon(&asked),
         };
@@ -134,7 +134,11 @@ impl Trial {
         })
     }
 
-    fn target(&self) -> String {
+    pub(super) fn fault(&self) -> &'static str {
+        self.fault
+    }
+
+    pub(super) fn target(&self) -> String {
         match self.case.door {
             Door::Open => self.case.target.to_owned(),
             Door::Connection(spec) | Door::TlsConnection(spec) => spec.to_owned(),

@@ -368,10 +368,8 @@ impl<'a> Exchange<'a> {
             delay: self.delay,
             status: self.status,
             retry_after: self.again.take(),
-            whole: self
-                .status
-                .filter(|status| self.cut && (200..300).contains(status))
-                .map(|_| self.content.length()),
+            whole: (self.cut && self.status.is_none_or(|status| (200..300).contains(&status)))
+                .then(|| self.content.length()),
             body_promised: self.promised,
             body_sent: self.sent,
             end: self.end,

@@ -11,6 +11,9 @@ impl HttpRehearsal {
     /// a request, it says what would be if they held.
     pub fn explain(&self, method: &str, host: &str, target: &str, attempts: u32) -> Vec<String> {
         let mut lines = Vec::new();
+        if let Some(fault) = &self.scenario.everyone {
+            lines.push(format!("connection: {}, every one", fault.name()));
+        }
         for (number, rule) in self.scenario.connections.iter().enumerate() {
             lines.push(format!("connection: rule {}, {rule}", number + 1));
         }

@@ -14,7 +14,9 @@ use crate::scenario::Asked;
 pub(crate) async fn answer(ex: &mut Exchange<'_>) -> Answered {
     let shared = ex.shared;
     let number = shared.arrivals.fetch_add(1, Relaxed) + 1;
-    if let Some(fault) = named_by(ex.request.path, ex.request.query) {
+    if let Some(fault) = named_by(ex.request.path, ex.request.query)
+        && !is_a_file(ex).await?
+    {
         let chain = Chain::one(fault?);
         ex.decision = chain.name();
         return chain.act(ex).await;
@@ -35,6 +37,14 @@ pub(crate) async fn answer(ex: &mut Exchange<'_>) -> Answered {
         return chain.act(ex).await;
     }
     content(ex).await
+}
+
+/// Whether a file of the folder stands where a short path would name a fault: a site may have a page
+/// called `/status/`. Below `/fault/` nothing else can stand.
+async fn is_a_file(ex: &Exchange<'_>) -> std::io::Result<bool> {
+    let own = ex.request.path.starts_with("/fault/");
+    let folder = matches!(ex.shared.content, Content::Dir(_));
+    Ok(folder && !own && find(ex).await?.is_some())
 }
 
 async fn content(ex: &mut Exchange<'_>) -> Answered {

@@ -11,6 +11,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -28,6 +29,8 @@ use crate::truth::{End, HttpRecord, Truth};
 
 /// Connections served at once; more wait in the system's queue.
 const CONNECTIONS: usize = 10_000;
+/// Coded answers at once; each is held in memory, up to some MiB, until its client has read it.
+const CODED: usize = 64;
 /// The wait after an accept failed, say for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -136,6 +139,7 @@ impl HttpRehearsal {
                 counters: counts,
                 attempts: Mutex::new(Attempts::new()),
                 quotas: Mutex::new(Quotas::new()),
+                coding: Semaphore::new(CODED),
                 arrivals: AtomicU64::new(0),
                 started: Instant::now(),
                 tls,
@@ -154,6 +158,8 @@ pub(crate) struct Shared {
     pub(crate) counters: Arc<Counters>,
     pub(crate) attempts: Mutex<Attempts>,
     pub(crate) quotas: Mutex<Quotas>,
+    /// Coded answers at once.
+    pub(crate) coding: Semaphore,
     /// Requests so far.
     pub(crate) arrivals: AtomicU64,
     pub(crate) started: Instant,
@@ -221,7 +227,7 @@ async fn meet(tcp: TcpStream, number: u64, shared: &Shared) -> Option<TcpStream>
 struct Met<'a> {
     shared: &'a Shared,
     number: u64,
-    rule: usize,
+    rule: Option<usize>,
     fault: &'a ConnectionFault,
     at: Duration,
     /// Whether the connection goes on to requests.
@@ -243,7 +249,7 @@ impl Drop for Met<'_> {
             cookie: false,
             attempt: 1,
             decision: self.fault.name(),
-            rule: Some(self.rule),
+            rule: self.rule,
             delay: self.fault.delay(),
             status: None,
             retry_after: None,

@@ -142,11 +142,13 @@ impl Scenario {
             }
         }
         let tls = file.tls.map(|tls| reader.at(&tls, |word| word.parse())).transpose()?;
-        let connections = file.connection.into_iter().map(|rule| reader.connection(rule));
+        let numbered = file.connection.into_iter().enumerate();
+        let connections = numbered.map(|(at, rule)| reader.connection(rule, at == 0));
         let connections: Vec<_> = connections.collect::<Result<_, _>>()?;
         Ok(Self {
             seed: file.seed,
             tls,
+            everyone: None,
             connections,
             requests: file
                 .request
@@ -243,12 +245,14 @@ impl Reader<'_> {
         self.at(&one, |faults| parse(faults))
     }
 
-    fn connection(&self, rule: Spanned<Connection>) -> Read<ConnectionRule> {
+    fn connection(&self, rule: Spanned<Connection>, first: bool) -> Read<ConnectionRule> {
         let rule = rule.into_inner();
         let fault = self.at(&rule.fault, |fault| ConnectionFault::parse(fault))?;
-        if fault == ConnectionFault::Refuse && (rule.number.is_some() || rule.probability.is_some())
-        {
-            let why = "refuse is for all connections: without number and probability";
+        if fault.is_of_server() && (!first || rule.number.is_some() || rule.probability.is_some()) {
+            let name = fault.name();
+            let why = format!(
+                "{name} is for all connections: the first rule, without number and probability"
+            );
             return Err(self.wrong(rule.fault.span(), why));
         }
         Ok(ConnectionRule {
@@ -420,7 +424,7 @@ mod tests {
             ("[[request]]\nfault = \"reset?aftr=1\"", "line 2: there is no parameter aftr here"),
             (
                 "[[connection]]\nfault = \"refuse\"\nnumber = 1",
-                "line 2: refuse is for all connections: without number and probability",
+                "line 2: refuse is for all connections: the first rule, without number and probability",
             ),
             (
                 "[[connection]]\nfault = \"reset\"",

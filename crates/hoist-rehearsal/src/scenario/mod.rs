@@ -19,6 +19,8 @@ use crate::tls::Certificate;
 pub struct Scenario {
     seed: Option<u64>,
     tls: Option<Certificate>,
+    /// What every connection meets, whatever the rules say.
+    pub(crate) everyone: Option<ConnectionFault>,
     pub(crate) connections: Vec<ConnectionRule>,
     pub(crate) requests: Vec<RequestRule>,
     queries: Vec<QueryRule>,
@@ -48,7 +50,10 @@ impl Scenario {
 
     /// Whether there are rules for HTTP.
     pub fn has_http(&self) -> bool {
-        !self.requests.is_empty() || !self.connections.is_empty() || self.tls.is_some()
+        !self.requests.is_empty()
+            || !self.connections.is_empty()
+            || self.everyone.is_some()
+            || self.tls.is_some()
     }
 
     /// Whether there are rules or zones for DNS.
@@ -62,14 +67,13 @@ impl Scenario {
     /// That there is no such fault, or that it is written wrong.
     pub fn meeting(mut self, fault: &str) -> Result<Self, Wrong> {
         let fault = ConnectionFault::parse(fault)?;
-        self.connections.splice(0..0, Self::of_connections(fault).connections);
+        self.everyone = Some(fault);
         Ok(self)
     }
 
     /// Every connection meets this fault.
     pub(crate) fn of_connections(fault: ConnectionFault) -> Self {
-        let rule = ConnectionRule { number: None, probability: 1.0, fault };
-        Self { connections: vec![rule], ..Self::default() }
+        Self { everyone: Some(fault), ..Self::default() }
     }
 
     /// The number of the rule for a request, from 1, and what it asks for.
@@ -79,20 +83,25 @@ impl Scenario {
         fitting.next().map(|(number, rule)| (number, &rule.chain))
     }
 
-    /// The number of the rule for a connection, from 1, and its fault.
+    /// The fault of a connection, and the number of its rule, from 1; none for what all connections
+    /// meet without a rule.
     pub(crate) fn fault_for(
         &self,
         seed: u64,
         connection: u64,
-    ) -> Option<(usize, &ConnectionFault)> {
+    ) -> Option<(Option<usize>, &ConnectionFault)> {
+        if let Some(fault) = &self.everyone {
+            return Some((None, fault));
+        }
         let numbered = self.connections.iter().enumerate().map(|(at, rule)| (at + 1, rule));
         let mut fitting = numbered.filter(|(number, rule)| rule.meets(seed, *number, connection));
-        fitting.next().map(|(number, rule)| (number, &rule.fault))
+        fitting.next().map(|(number, rule)| (Some(number), &rule.fault))
     }
 
     /// The fault of a server that nobody can connect to: one for all of its connections.
     pub(crate) fn shut(&self) -> Option<&ConnectionFault> {
-        let rule = self.connections.first().filter(|rule| rule.is_for_all())?;
-        Some(&rule.fault).filter(|fault| fault.is_of_server())
+        let first = self.connections.first().filter(|rule| rule.is_for_all());
+        let fault = self.everyone.as_ref().or(first.map(|rule| &rule.fault))?;
+        Some(fault).filter(|fault| fault.is_of_server())
     }
 }

@@ -333,6 +333,9 @@ impl Body {
                 ex.resize(*of);
                 ex.end = End::Close;
                 ex.ok().header("Transfer-Encoding", "chunked").end_head();
+                if ex.request.is_head() {
+                    return ex.flush().await;
+                }
                 ex.raw(format!("{is}\r\n").as_bytes());
                 ex.part(0, ex.content.length()).await?;
                 ex.raw(b"\r\n").last_chunk().await
@@ -391,6 +394,9 @@ async fn chunked(ex: &mut Exchange<'_>, cut: Option<u64>, with: With) -> Answere
         ex.header("Trailer", "X-Trailer");
     }
     ex.end_head();
+    if ex.request.is_head() {
+        return ex.flush().await;
+    }
     // At least a few chunks even of a small body.
     let size = (of / 3).clamp(1, CHUNK);
     let mut at = 0;

@@ -95,7 +95,7 @@ pub(crate) const CERTIFICATES: &[(Certificate, About, &[Case])] = &[
         About {
             name: "good",
             does: "a certificate for localhost, 127.0.0.1 and ::1, signed by the rehearsal's authority",
-            example: "--tls good",
+            example: "--tls=good",
             verdict: "whole",
             counts: false,
         },
@@ -106,7 +106,7 @@ pub(crate) const CERTIFICATES: &[(Certificate, About, &[Case])] = &[
         About {
             name: "expired",
             does: "a certificate that was good until 2001",
-            example: "--tls expired",
+            example: "--tls=expired",
             verdict: "failure (RFC 5280, section 6.1.3)",
             counts: false,
         },
@@ -117,7 +117,7 @@ pub(crate) const CERTIFICATES: &[(Certificate, About, &[Case])] = &[
         About {
             name: "not-yet",
             does: "a certificate that will be good from 2100",
-            example: "--tls not-yet",
+            example: "--tls=not-yet",
             verdict: "failure (RFC 5280, section 6.1.3)",
             counts: false,
         },
@@ -128,7 +128,7 @@ pub(crate) const CERTIFICATES: &[(Certificate, About, &[Case])] = &[
         About {
             name: "wrong-host",
             does: "a certificate for elsewhere.invalid",
-            example: "--tls wrong-host",
+            example: "--tls=wrong-host",
             verdict: "failure (RFC 9110, section 4.3.4)",
             counts: false,
         },
@@ -139,7 +139,7 @@ pub(crate) const CERTIFICATES: &[(Certificate, About, &[Case])] = &[
         About {
             name: "only-common-name",
             does: "a certificate whose common name is localhost, and that is for no name beside it",
-            example: "--tls only-common-name",
+            example: "--tls=only-common-name",
             verdict: "failure: a common name must not be used (RFC 9110, section 4.3.4)",
             counts: false,
         },
@@ -150,7 +150,7 @@ pub(crate) const CERTIFICATES: &[(Certificate, About, &[Case])] = &[
         About {
             name: "self-signed",
             does: "a certificate that no authority signed",
-            example: "--tls self-signed",
+            example: "--tls=self-signed",
             verdict: "failure (RFC 5280, section 6.1)",
             counts: false,
         },
@@ -161,7 +161,7 @@ pub(crate) const CERTIFICATES: &[(Certificate, About, &[Case])] = &[
         About {
             name: "signed-by-leaf",
             does: "a certificate signed by a good one that is no authority's",
-            example: "--tls signed-by-leaf",
+            example: "--tls=signed-by-leaf",
             verdict: "failure: only an authority may sign (RFC 5280, section 6.1.4)",
             counts: false,
         },
@@ -189,7 +189,7 @@ mod tests {
     fn every_certificate_has_its_word() {
         for (made, about, cases) in CERTIFICATES {
             assert_eq!(about.name.parse(), Ok(*made));
-            assert_eq!(about.example, format!("--tls {}", about.name));
+            assert_eq!(about.example, format!("--tls={}", about.name));
             assert!(!about.does.ends_with('.') && about.does.len() < 100, "{}", about.does);
             assert!(cases.iter().all(|case| case.door == Door::Tls(*made)));
         }

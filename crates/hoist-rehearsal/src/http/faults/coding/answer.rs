@@ -1,18 +1,24 @@
 //! Coded answers.
 
+use tokio::time::timeout;
+
 use super::{Coding, Label};
 use crate::coded::{ContentCoding, How, Run, accepts};
-use crate::http::exchange::{Answered, Exchange, PIECE, Trouble};
+use crate::http::exchange::{Answered, Exchange, PATIENCE, PIECE, Trouble};
 use crate::http::representation::blocking;
 use crate::spec::Wrong;
 
-/// The longest content that is coded: it is held in memory.
-const LIMIT: u64 = 16 << 20;
+/// The longest content that is coded: it is held in memory until it is sent.
+const LIMIT: u64 = 4 << 20;
 /// Content longer than this is coded off the serving thread.
 const QUICK: u64 = 256 << 10;
 
 impl Coding {
     pub(in crate::http::faults) async fn act(&self, ex: &mut Exchange<'_>) -> Answered {
+        // Bodies in memory are bounded over all connections: clients need not read what they ask for.
+        let coding = &ex.shared.coding;
+        let turn = timeout(PATIENCE, coding.acquire()).await;
+        let _turn = turn.map_err(std::io::Error::from)?;
         match self {
             Self::Asked { by, of, chunked } => {
                 ex.resize(*of);
