@@ -30,7 +30,7 @@ use crate::truth::{End, HttpRecord, Truth};
 /// Connections served at once; more wait in the system's queue.
 const CONNECTIONS: usize = 10_000;
 /// Coded answers at once; each is held in memory, up to some MiB, until its client has read it.
-const CODED: usize = 64;
+const CODED: usize = 16;
 /// The wait after an accept failed, say for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
