@@ -263,7 +263,7 @@ async fn html(ex: &mut Exchange<'_>, page: &str) -> Answered {
 /// be up to a second later.
 fn date(seconds: i64) -> httpdate::HttpDate {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let now = i64::try_from(now.as_millis().div_ceil(1000)).unwrap_or(LAST);
+    let now = i64::try_from(now.as_nanos().div_ceil(1_000_000_000)).unwrap_or(LAST);
     let then = now.saturating_add(seconds).clamp(0, LAST);
     (UNIX_EPOCH + Duration::from_secs(then.unsigned_abs())).into()
 }
