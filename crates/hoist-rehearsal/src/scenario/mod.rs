@@ -48,19 +48,6 @@ impl Scenario {
         &self.zones
     }
 
-    /// Whether there are rules for HTTP.
-    pub fn has_http(&self) -> bool {
-        !self.requests.is_empty()
-            || !self.connections.is_empty()
-            || self.everyone.is_some()
-            || self.tls.is_some()
-    }
-
-    /// Whether there are rules or zones for DNS.
-    pub fn has_dns(&self) -> bool {
-        !self.queries.is_empty() || !self.zones.is_empty()
-    }
-
     /// The same, with every connection meeting this fault (`name?key=value`).
     ///
     /// # Errors
