@@ -111,7 +111,9 @@ impl Attempt {
         let allowed = fetcher.patience.connect;
         let deadline = watch.deadline();
         let stopwatch = &mut watch.stopwatch;
-        let made = fetcher.connector.connect(self.origin(), deadline, allowed, stopwatch).await;
+        // In a box: it is large, above all for TLS, and most attempts find an idle one.
+        let connect = fetcher.connector.connect(self.origin(), deadline, allowed, stopwatch);
+        let made = Box::pin(connect).await;
         made.map_err(|failure| {
             let overdue = Instant::now() >= watch.deadline();
             if overdue { watch.deadline_failure("there was no connection yet") } else { failure }

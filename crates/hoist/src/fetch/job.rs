@@ -1,5 +1,5 @@
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::task::JoinSet;
@@ -16,7 +16,7 @@ use crate::plan::{GetPlan, SinkPlan};
 use crate::report::Report;
 use crate::run::{Conclusion, Event, Job, Read};
 use crate::schedule::{Ended, Start, Ticket};
-use crate::sink::{Completions, Finished, Left, Mismatch, Writers, Written};
+use crate::sink::{Completion, Completions, Finished, Left, Mismatch, Writers, Written};
 
 /// Gets URLs.
 #[derive(Debug)]
@@ -25,6 +25,8 @@ pub(crate) struct GetJob {
     template: Option<Rc<NameTemplate>>,
     attempts: JoinSet<(Ticket, Attempted)>,
     completions: Completions,
+    /// Of these, what is not yet told.
+    told: std::vec::IntoIter<Completion>,
 }
 
 /// A URL that is admitted.
@@ -69,7 +71,13 @@ impl GetJob {
         };
         let fetcher = Fetcher::start(plan, writers.handover(), seed, report)?;
         let completions = writers.completions();
-        Ok(Self { fetcher: Rc::new(fetcher), template, attempts: JoinSet::new(), completions })
+        Ok(Self {
+            fetcher: Rc::new(fetcher),
+            template,
+            attempts: JoinSet::new(),
+            completions,
+            told: Vec::new().into_iter(),
+        })
     }
 
     fn outcome(item: &GetItem, verdict: GetVerdict, failure: Option<Failure>) -> GetOutcome {
@@ -185,6 +193,10 @@ impl Job for GetJob {
         });
     }
 
+    fn flush(&mut self) {
+        self.fetcher.handover.flush();
+    }
+
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event<Attempted, Self::Saved>> {
         match self.attempts.poll_join_next(cx) {
             Poll::Ready(Some(Ok((ticket, attempted)))) => {
@@ -196,12 +208,17 @@ impl Job for GetJob {
             // Attempts are aborted only with the run.
             Poll::Ready(Some(Err(_)) | None) | Poll::Pending => {}
         }
-        match self.completions.poll_recv(cx) {
-            Poll::Ready(Some((ticket, Ok(written)))) => Poll::Ready(Event::Saved(ticket, written)),
-            Poll::Ready(Some((_, Err(error)))) => Poll::Ready(Event::Fatal(error)),
-            // The writers end only with the run, or by a fault of ours.
-            Poll::Ready(None) => Poll::Ready(Event::Fatal(Error::Stopped)),
-            Poll::Pending => Poll::Pending,
+        loop {
+            match self.told.next() {
+                Some((ticket, Ok(written))) => return Poll::Ready(Event::Saved(ticket, written)),
+                Some((_, Err(error))) => return Poll::Ready(Event::Fatal(error)),
+                None => {}
+            }
+            match ready!(self.completions.poll_recv(cx)) {
+                Some(told) => self.told = told.into_iter(),
+                // The writers end only with the run, or by a fault of ours.
+                None => return Poll::Ready(Event::Fatal(Error::Stopped)),
+            }
         }
     }
 

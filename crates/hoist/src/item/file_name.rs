@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::path::PathBuf;
 
@@ -23,25 +24,23 @@ impl FileName {
     /// The name that a URL gives: the host (with `_PORT` when it is not the default), the path,
     /// percent-decoded where that is safe, `index.html` for a trailing slash, the query after `@`.
     pub(crate) fn from_url(url: &Url) -> Self {
-        let mut host = url.host_str().unwrap_or_default().to_owned();
+        let mut host = Cow::Borrowed(url.host_str().unwrap_or_default());
         if let Some(port) = url.port() {
-            host.push('_');
-            host.push_str(&port.to_string());
+            host = Cow::Owned(format!("{host}_{port}"));
         }
         let mut raw = vec![host];
         raw.extend(url.path().split('/').skip(1).map(decode));
         let last = raw.len() - 1;
         if last == 0 || raw[last].is_empty() {
-            raw[last.max(1)..].fill("index.html".to_owned());
+            raw[last.max(1)..].fill(Cow::Borrowed("index.html"));
             if last == 0 {
-                raw.push("index.html".to_owned());
+                raw.push(Cow::Borrowed("index.html"));
             }
         }
         if let (Some(query), Some(file)) = (url.query(), raw.last_mut()) {
-            file.push('@');
-            file.push_str(&decode(query));
+            *file = Cow::Owned(format!("{file}@{}", decode(query)));
         }
-        Self::from_raw(raw.iter().map(String::as_str))
+        Self::from_raw(raw.iter().map(Cow::as_ref))
     }
 
     /// The name that the user gives, as a path below the root.
@@ -99,23 +98,25 @@ impl FileName {
 }
 
 /// Decodes what is text; the rest stays as it is.
-fn decode(raw: &str) -> String {
-    match percent_encoding::percent_decode_str(raw).decode_utf8() {
-        // A slash or NUL that was encoded is no separator or end: `safe` encodes it again.
-        Ok(text) => text.into_owned(),
-        Err(_) => raw.to_owned(),
-    }
+fn decode(raw: &str) -> Cow<'_, str> {
+    // A slash or NUL that was encoded is no separator or end: `safe` encodes it again.
+    percent_encoding::percent_decode_str(raw).decode_utf8().unwrap_or(Cow::Borrowed(raw))
 }
 
 /// A part that every common file system takes: reserved and control characters, dot segments and
 /// the names of devices escaped as `%XX`, cut to `MAX_PART`.
 fn safe(raw: &str) -> String {
     let mut part = String::with_capacity(raw.len());
-    for c in raw.chars() {
-        match c {
-            '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|' => escape(&mut part, c),
-            c if c.is_control() => escape(&mut part, c),
-            c => part.push(c),
+    // Most parts are plain from end to end.
+    if raw.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~@=&+,".contains(&byte)) {
+        part.push_str(raw);
+    } else {
+        for c in raw.chars() {
+            match c {
+                '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|' => escape(&mut part, c),
+                c if c.is_control() => escape(&mut part, c),
+                c => part.push(c),
+            }
         }
     }
     if part.bytes().all(|byte| byte == b'.') && part.len() <= 2 {
@@ -157,13 +158,13 @@ fn escape(part: &mut String, c: char) {
 
 /// Names that Windows keeps for devices, with any ending.
 fn is_device(stem: &str) -> bool {
-    let upper = stem.to_ascii_uppercase();
-    match upper.as_str() {
-        "CON" | "PRN" | "AUX" | "NUL" => true,
-        other => {
-            let number = other.strip_prefix("COM").or_else(|| other.strip_prefix("LPT"));
-            number.is_some_and(|n| n.len() == 1 && n.as_bytes()[0].is_ascii_digit())
+    let is = |name: &str| stem.eq_ignore_ascii_case(name);
+    match stem.as_bytes() {
+        [_, _, _] => ["CON", "PRN", "AUX", "NUL"].into_iter().any(is),
+        [port @ .., number] if number.is_ascii_digit() => {
+            port.eq_ignore_ascii_case(b"COM") || port.eq_ignore_ascii_case(b"LPT")
         }
+        _ => false,
     }
 }
 

@@ -104,6 +104,7 @@ impl<'a, J: Job> Drive<'a, J> {
             self.take_lines();
             self.wake(now);
             self.start(now);
+            self.job.flush();
             if let Err(error) = self.commit() {
                 return self.fail(error);
             }

@@ -34,6 +34,9 @@ pub(crate) trait Job {
     /// Begins an attempt. It has its permits until it shows up in `poll_event`.
     fn start(&mut self, start: Start, item: &mut Self::Item);
 
+    /// The loop is about to wait: what was gathered goes on its way.
+    fn flush(&mut self) {}
+
     /// Something has happened. Pending for ever when nothing is under way.
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event<Self::End, Self::Saved>>;
 

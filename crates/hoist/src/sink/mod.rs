@@ -34,7 +34,7 @@ pub(crate) use shards::Shards;
 pub(crate) use staging::Staging;
 pub(crate) use stream::Stream;
 pub(crate) use unit::{Left, Reach, Sample, Spot, Unit};
-pub(crate) use writer::{Completions, Handover, Writers, Written};
+pub(crate) use writer::{Completion, Completions, Handover, Writers, Written};
 
 use std::path::PathBuf;
 

@@ -29,7 +29,10 @@ pub(super) const TRIES: usize = 256;
 
 impl Placer {
     pub(super) fn path(&self, name: &str) -> PathBuf {
-        name.split('/').fold(self.root.clone(), |path, part| path.join(part))
+        let mut path = PathBuf::with_capacity(self.root.as_os_str().len() + 1 + name.len());
+        path.push(&self.root);
+        path.extend(name.split('/'));
+        path
     }
 
     /// Renames a temporary file to its name, and makes the folders on the way; or says what is in

@@ -1,9 +1,12 @@
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use bytes::Bytes;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::hashing::Hashing;
@@ -14,6 +17,8 @@ use crate::schedule::Ticket;
 
 /// The threads that write, seen from the I/O thread. Bodies wait for them in a channel that is
 /// bounded in bytes; the parts of one body go to one thread, in order.
+///
+/// Both ways, what is small goes in batches: to wake a thread costs as much as to write a small file.
 #[derive(Debug)]
 pub(crate) struct Writers {
     threads: Vec<Thread>,
@@ -23,11 +28,11 @@ pub(crate) struct Writers {
 }
 
 /// Bodies that were finished, as they are.
-pub(crate) type Completions = mpsc::Receiver<Completion>;
+pub(crate) type Completions = mpsc::Receiver<Vec<Completion>>;
 
 #[derive(Debug)]
 struct Thread {
-    tasks: mpsc::Sender<Task>,
+    tasks: mpsc::Sender<Vec<Task>>,
     handle: JoinHandle<()>,
 }
 
@@ -46,7 +51,11 @@ pub(crate) enum Written {
 /// The I/O thread's way to the writers. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Handover {
-    threads: Arc<[mpsc::Sender<Task>]>,
+    threads: Rc<[mpsc::Sender<Vec<Task>>]>,
+    /// Bodies that are whole, for the next [`Handover::flush`].
+    whole: Rc<RefCell<Vec<Task>>>,
+    /// Which thread gets the next of these.
+    next: Rc<Cell<usize>>,
     backlog: Arc<Semaphore>,
     backlog_bytes: usize,
 }
@@ -66,8 +75,10 @@ enum Task {
     Discard(Ticket),
 }
 
-/// Tasks and completions waiting for their reader.
+/// Batches waiting for their reader.
 const QUEUE: usize = 1024;
+/// Tasks or completions in a batch.
+const BATCH: usize = 64;
 
 impl Writers {
     /// Starts a thread for each sink.
@@ -82,7 +93,7 @@ impl Writers {
             let completed = completed.clone();
             let handle = thread::Builder::new()
                 .name(format!("hoist-writer-{n}"))
-                .spawn(move || Writer { sink, parts: HashMap::new(), completed }.run(received))
+                .spawn(move || Writer::new(sink, completed).run(received))
                 .map_err(|source| Error::System { what: "a writer thread", source })?;
             threads.push(Thread { tasks, handle });
         }
@@ -94,6 +105,8 @@ impl Writers {
     pub(crate) fn handover(&self) -> Handover {
         Handover {
             threads: self.threads.iter().map(|thread| thread.tasks.clone()).collect(),
+            whole: Rc::default(),
+            next: Rc::default(),
             backlog: Arc::clone(&self.backlog),
             backlog_bytes: self.backlog_bytes,
         }
@@ -120,6 +133,8 @@ impl Handover {
     /// Hands over bytes of a body; with `begin` its first, with `finish` its last. Waits while
     /// too many bytes wait already. Not cancel-safe: a body that was begun is then left to
     /// [`Handover::discard`].
+    ///
+    /// A body that comes in one piece goes with the next [`Handover::flush`].
     pub(crate) async fn write(
         &self,
         ticket: Ticket,
@@ -131,24 +146,45 @@ impl Handover {
         let room = u32::try_from(bytes.clamp(1, self.backlog_bytes)).unwrap_or(u32::MAX);
         // Neither the semaphore nor the channel is closed while a handover lives.
         let Ok(room) = Arc::clone(&self.backlog).acquire_many_owned(room).await else { return };
+        let whole = begin.is_some() && finish;
         let task = Task::Write { ticket, begin, chunks, finish, _room: room };
-        let _ = self.thread(ticket).send(task).await;
+        if whole {
+            self.whole.borrow_mut().push(task);
+        } else {
+            let _ = self.threads[ticket.0 % self.threads.len()].send(vec![task]).await;
+        }
     }
 
     /// Gives up a body that was begun and not finished.
     pub(crate) async fn discard(&self, ticket: Ticket) {
-        let _ = self.thread(ticket).send(Task::Discard(ticket)).await;
+        let thread = &self.threads[ticket.0 % self.threads.len()];
+        let _ = thread.send(vec![Task::Discard(ticket)]).await;
     }
 
-    fn thread(&self, ticket: Ticket) -> &mpsc::Sender<Task> {
-        &self.threads[ticket.0 % self.threads.len()]
+    /// Lets the writers have the bodies that are whole. Without waiting: where they are behind, it
+    /// is to be called again once they have told of one.
+    pub(crate) fn flush(&self) {
+        let mut whole = self.whole.borrow_mut();
+        while !whole.is_empty() {
+            let rest = if whole.len() > BATCH { whole.split_off(BATCH) } else { Vec::new() };
+            let batch = std::mem::replace(&mut *whole, rest);
+            let thread = self.next.get();
+            self.next.set((thread + 1) % self.threads.len());
+            if let Err(TrySendError::Full(mut batch)) = self.threads[thread].try_send(batch) {
+                batch.append(&mut whole);
+                *whole = batch;
+                return;
+            }
+        }
     }
 }
 
 struct Writer<S: Sink> {
     sink: S,
     parts: HashMap<Ticket, Part<S>>,
-    completed: mpsc::Sender<Completion>,
+    /// What the I/O thread is to be told next.
+    done: Vec<Completion>,
+    completed: mpsc::Sender<Vec<Completion>>,
 }
 
 /// A body being written.
@@ -158,26 +194,39 @@ struct Part<S: Sink> {
 }
 
 impl<S: Sink> Writer<S> {
-    fn run(mut self, mut tasks: mpsc::Receiver<Task>) {
-        while let Some(task) = tasks.blocking_recv() {
+    fn new(sink: S, completed: mpsc::Sender<Vec<Completion>>) -> Self {
+        Self { sink, parts: HashMap::new(), done: Vec::new(), completed }
+    }
+
+    fn run(mut self, mut tasks: mpsc::Receiver<Vec<Task>>) {
+        while let Some(batch) = tasks.blocking_recv() {
+            self.take(batch);
+            while self.done.len() < BATCH
+                && let Ok(batch) = tasks.try_recv()
+            {
+                self.take(batch);
+            }
+            if !self.done.is_empty() {
+                // Where nobody listens any more, the run is over.
+                let _ = self.completed.blocking_send(std::mem::take(&mut self.done));
+            }
+        }
+        for (_, part) in self.parts.drain() {
+            let _ = self.sink.discard(part.of_sink);
+        }
+        let _ = self.sink.close();
+    }
+
+    fn take(&mut self, batch: Vec<Task>) {
+        for task in batch {
             let (ticket, done) = match task {
                 Task::Discard(ticket) => (ticket, self.discard(ticket).map(|()| None)),
                 Task::Write { ticket, begin, chunks, finish, .. } => {
                     (ticket, self.write(ticket, begin, &chunks, finish))
                 }
             };
-            let completion = match done {
-                Ok(None) => continue,
-                Ok(Some(written)) => Ok(written),
-                Err(error) => Err(error),
-            };
-            // Where nobody listens any more, the run is over.
-            let _ = self.completed.blocking_send((ticket, completion));
+            self.done.extend(done.transpose().map(|done| (ticket, done)));
         }
-        for (_, part) in self.parts.drain() {
-            let _ = self.sink.discard(part.of_sink);
-        }
-        let _ = self.sink.close();
     }
 
     /// What became of the body, once it is finished; `Ok(None)` before.
