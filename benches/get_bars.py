@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`hoist get` beside curl, wget2 and a loop in C, in the same minutes: all that issue and README claim.
+"""`hoist get` beside curl, wget2 and a loop in C, in the same minutes.
 
 Servers run on one core, clients on the other, files go to a folder in memory; all programs take
 turns, so that whatever else the machine does hits each of them; every byte is compared. Parts:
@@ -19,6 +19,7 @@ Needs nginx, curl, wget2, gcc and openssl. RUNS=N (5) and HOIST=FILE change what
 run them alone.
 """
 
+import contextlib
 import os
 import random
 import shutil
@@ -117,9 +118,12 @@ def certificate(folder):
 class Race:
     """Programs that do the same work in turn."""
 
-    def __init__(self, ground, items):
+    def __init__(self, ground, items, where=None):
         self.ground = ground
         self.items = items
+        # On a disk each run gets a fresh folder: what is deleted would slow down who comes next.
+        self.where = where or ground.folder
+        self.fresh = where is not None
         self.runs = {}
         self.wrong = []
 
@@ -128,14 +132,18 @@ class Race:
         first warms nginx's cache of open files."""
         for round_ in range(lab.RUNS + 1):
             for name, (argv, saved_in) in programs.items():
-                out = f"{self.ground.folder}/out"
+                out = f"{self.where}/{len(os.listdir(self.where)) if self.fresh else 'out'}"
                 os.makedirs(f"{out}/{saved_in or ''}" if name.startswith("C ") else out)
+                if self.fresh:
+                    # What the one before left to be written is not this one's.
+                    os.sync()
                 figures = lab.run(argv, cwd=out)
                 if figures.code != 0 or (saved_in and not compare(f"{out}/{saved_in}")):
                     self.wrong.append(f"{name}, round {round_}, exit code {figures.code}")
                 if round_ > 0:
                     self.runs.setdefault(name, []).append(figures)
-                shutil.rmtree(out)
+                if not self.fresh:
+                    shutil.rmtree(out)
 
     def cpu(self, name):
         return lab.median(f.cpu for f in self.runs[name]) / self.items * 1e6
@@ -321,25 +329,33 @@ def start(ground):
 PARTS = {part.__name__: part for part in (small, tls, medium, big, origins, far, start)}
 
 
-def main():
-    chosen = sys.argv[1:] or list(PARTS)
-    if unknown := set(chosen) - set(PARTS):
-        sys.exit(f"no such part: {' '.join(unknown)}; there are: {' '.join(PARTS)}")
-    lab.need(nginx="nginx-light", curl="curl", wget2="wget2", gcc="gcc", openssl="openssl")
-    claims = []
+@contextlib.contextmanager
+def ground():
+    """The command, and nginx in a folder in memory."""
+    lab.need(nginx="nginx-light", openssl="openssl")
+    hoist = lab.hoist()
     with lab.scratch() as folder:
-        ports = [lab.free_port() for _ in range(3)]
-        ground = Ground(lab.hoist(), folder, *ports)
+        made = Ground(hoist, folder, *(lab.free_port() for _ in range(3)))
         certificate(folder)
         os.mkdir(f"{folder}/www")
         user = "user root;" if os.getuid() == 0 else ""
         with open(f"{folder}/nginx.conf", "w") as conf:
             conf.write(NGINX.format(
-                dir=folder, user=user, plain=ground.plain, tls=ground.tls, every=ground.every
+                dir=folder, user=user, plain=made.plain, tls=made.tls, every=made.every
             ))
-        with lab.server(["nginx", "-c", f"{folder}/nginx.conf", "-p", folder], ground.plain):
-            for name in chosen:
-                claims += PARTS[name](ground)
+        with lab.server(["nginx", "-c", f"{folder}/nginx.conf", "-p", folder], made.plain):
+            yield made
+
+
+def main():
+    chosen = sys.argv[1:] or list(PARTS)
+    if unknown := set(chosen) - set(PARTS):
+        sys.exit(f"no such part: {' '.join(unknown)}; there are: {' '.join(PARTS)}")
+    lab.need(curl="curl", wget2="wget2", gcc="gcc")
+    claims = []
+    with ground() as shared:
+        for name in chosen:
+            claims += PARTS[name](shared)
     lab.verdict(claims)
 
 

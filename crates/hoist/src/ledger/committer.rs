@@ -204,9 +204,13 @@ impl<O: Recorded> Committer<O> {
     }
 
     fn sync_all(&self, group: &Group<O>, to: Place) -> ToSync {
-        let positions: Vec<_> =
-            group.entries.iter().map(|staged| staged.outcome.position()).collect();
-        let mut files = self.unit.files(&positions);
+        let mut files = Vec::new();
+        // Linux syncs all that is below the folder, and asks for no names.
+        if cfg!(not(target_os = "linux")) {
+            let positions: Vec<_> =
+                group.entries.iter().map(|staged| staged.outcome.position()).collect();
+            files = self.unit.files(&positions);
+        }
         files.extend(self.list.files().map(PathBuf::from));
         files.push(segment::path(&self.folder, to.segment));
         files.push(self.journal.path());

@@ -86,11 +86,11 @@ impl GetOutcome {
         }
     }
 
-    /// Scheme, host and port that gave the last answer; none where the line was no URL.
+    /// Scheme, host and port that failed; none where nothing did, or the line was no URL.
     pub(crate) fn origin(&self) -> Option<&str> {
-        let kind = self.failure.as_ref().map(|failure| failure.kind);
+        let kind = self.failure.as_ref()?.kind;
         let url = self.final_url.as_deref().unwrap_or(&self.url);
-        (kind != Some(FailureKind::BadInput)).then(|| origin_of(url))
+        (kind != FailureKind::BadInput).then(|| origin_of(url))
     }
 }
 
