@@ -12,6 +12,7 @@ use http::{HeaderName, HeaderValue};
 use super::input::Input;
 use super::ledger::LedgerArgs;
 use super::values;
+use super::versions::VersionArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -140,6 +141,8 @@ pub(super) struct GetArgs {
     /// No progress, no failures, no summary; the exit code tells
     #[arg(short, long)]
     pub(super) quiet: bool,
+    #[command(flatten)]
+    pub(super) versions: VersionArgs,
     #[command(flatten)]
     pub(super) ledger: LedgerArgs,
 }

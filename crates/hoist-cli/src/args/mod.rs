@@ -17,6 +17,7 @@ mod roots;
 mod said;
 mod to_plan;
 mod values;
+mod versions;
 
 use std::ffi::OsString;
 

@@ -159,6 +159,7 @@ impl GetArgs {
                     None => roots::system(),
                 },
             },
+            http: self.versions.plan(),
             sink,
             hash: self.hash,
             ..GetPlan::default()

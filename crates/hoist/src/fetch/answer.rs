@@ -2,7 +2,7 @@ use std::time::{Duration, SystemTime};
 
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER, TRANSFER_ENCODING};
 use http::response::Parts;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, Version};
 
 use crate::outcome::{Failure, FailureKind};
 
@@ -11,7 +11,7 @@ use crate::outcome::{Failure, FailureKind};
 pub(super) enum Framing {
     /// So many bytes.
     Length(u64),
-    /// Chunks, the last of which is marked.
+    /// Chunks, the last of which is marked; in HTTP/2 the frames of every body are (RFC 9113 §6.1).
     Chunked,
     /// Whatever comes until the connection ends.
     UntilClose,
@@ -35,7 +35,10 @@ impl Framing {
             let chunked = coding.rsplit(|byte| *byte == b',').next().map(<[u8]>::trim_ascii);
             return Ok(if chunked == Some(b"chunked") { Self::Chunked } else { Self::UntilClose });
         }
-        let Some(length) = length else { return Ok(Self::UntilClose) };
+        let Some(length) = length else {
+            let marked = parts.version == Version::HTTP_2;
+            return Ok(if marked { Self::Chunked } else { Self::UntilClose });
+        };
         // "5, 5" is one length said twice (RFC 9110 §8.6).
         let parsed =
             length.to_str().ok().and_then(|text| text.split(',').next()?.trim().parse().ok());

@@ -2,7 +2,6 @@ use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime};
 
 use http::Response;
-use hyper::body::Incoming;
 
 use super::answer::{Framing, Meaning, content_type};
 use super::body::{Broken, DRAIN, Receiving, drain};
@@ -10,8 +9,9 @@ use super::fetcher::Fetcher;
 use super::patience::{Overdue, Watch};
 use super::pool::Connection;
 use super::redirect::Hop;
+use super::transport::Arriving;
 use crate::item::{FileName, NameTemplate, Origin, Position, Target};
-use crate::outcome::classify::{self, Seen, seconds};
+use crate::outcome::classify::{Remedy, Seen, seconds};
 use crate::outcome::{Failure, FailureKind, Phase, Timing};
 use crate::schedule::{Retry, Ticket};
 use crate::sink::{HashWish, Wanted};
@@ -76,6 +76,7 @@ impl Attempt {
         status: &mut Option<u16>,
     ) -> Result<End, Failure> {
         let mut free_retry = true;
+        let mut http1_required = None;
         loop {
             let mut connection = self.connection(fetcher, watch).await?;
             match self.ask(fetcher, watch, &mut connection).await {
@@ -85,10 +86,18 @@ impl Attempt {
                 }
                 // The server closed an idle connection just as it was used again: nobody's
                 // failure, unless it happens twice.
-                Err(Unanswered { unseen: true, .. }) if free_retry && connection.reused => {
-                    free_retry = false;
+                // The same where it says that it has not processed the request.
+                Err(Unanswered { remedy: Remedy::Free, .. }) if free_retry => free_retry = false,
+                Err(Unanswered { failure, remedy }) => {
+                    let known = connection.transport.known_http2();
+                    match known.filter(|_| remedy == Remedy::OverHttp1) {
+                        Some(known) if http1_required.is_none() => {
+                            known.require_http1();
+                            http1_required = Some(Rc::clone(known));
+                        }
+                        _ => return Err(failure),
+                    }
                 }
-                Err(Unanswered { failure, .. }) => return Err(failure),
             }
         }
     }
@@ -103,8 +112,8 @@ impl Attempt {
             let idle = fetcher.pool.borrow_mut().take(self.origin());
             let Some(mut idle) = idle else { break };
             // One whose last answer is still being tidied up, or that the server has closed.
-            let ready = watch.guard(&idle.meter, idle.sender.ready()).await;
-            if matches!(ready, Ok(Ok(()))) {
+            let ready = watch.guard(&idle.meter, idle.transport.ready()).await;
+            if ready == Ok(true) {
                 return Ok(idle);
             }
         }
@@ -112,8 +121,8 @@ impl Attempt {
         let deadline = watch.deadline();
         let stopwatch = &mut watch.stopwatch;
         // In a box: it is large, above all for TLS, and most attempts find an idle one.
-        let connect = fetcher.connector.connect(self.origin(), deadline, allowed, stopwatch);
-        let made = Box::pin(connect).await;
+        let obtain = fetcher.connector.obtain(self.origin(), deadline, allowed, stopwatch);
+        let made = Box::pin(obtain).await;
         made.map_err(|failure| {
             let overdue = Instant::now() >= watch.deadline();
             if overdue { watch.deadline_failure("there was no connection yet") } else { failure }
@@ -125,8 +134,8 @@ impl Attempt {
         fetcher: &Fetcher,
         watch: &mut Watch,
         connection: &mut Connection,
-    ) -> Result<Response<Incoming>, Unanswered> {
-        let final_failure = |failure| Unanswered { failure, unseen: false };
+    ) -> Result<Response<Arriving>, Unanswered> {
+        let final_failure = |failure| Unanswered { failure, remedy: Remedy::None };
         let meter = Rc::clone(&connection.meter);
         let url = self.hop.as_ref().map_or(&self.target.url, |hop| &hop.url);
         let own = *self.origin() == self.target.origin;
@@ -138,7 +147,7 @@ impl Attempt {
         let before = meter.received();
         meter.begin();
         watch.begin_answer();
-        let answer = watch.guard(&meter, connection.sender.send_request(request)).await;
+        let answer = watch.guard(&meter, connection.transport.send(request, &meter)).await;
         let unseen = meter.received() == before;
         if let Some(first) = meter.first_received() {
             watch.stopwatch.begin(Phase::Body, first);
@@ -152,13 +161,14 @@ impl Attempt {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => {
                 let seen = if unseen { Seen::Nothing } else { Seen::PartOfHead };
-                let failure = classify::http(&error, meter.error(), seen);
-                Err(Unanswered { failure, unseen })
+                let remedy = if unseen { error.remedy(connection.reused) } else { Remedy::None };
+                Err(Unanswered { failure: error.failure(&meter, seen), remedy })
             }
             Err(Overdue::Deadline) => {
                 Err(final_failure(watch.deadline_failure("no answer had come")))
             }
             Err(Overdue::Progress) => {
+                connection.transport.suspect(watch.progress());
                 let reason = format!("no answer within {}", seconds(watch.progress()));
                 Err(final_failure(Failure::new(FailureKind::Timeout, reason)))
             }
@@ -171,7 +181,7 @@ impl Attempt {
         fetcher: &Fetcher,
         watch: &mut Watch,
         connection: Connection,
-        answer: Response<Incoming>,
+        answer: Response<Arriving>,
     ) -> Result<End, Failure> {
         let (parts, body) = answer.into_parts();
         let framing = Framing::of(&parts)?;
@@ -199,8 +209,12 @@ impl Attempt {
                         fetcher.handover.write(self.ticket, tail.begin, tail.chunks, true).await;
                         Ok(End::Received { content_type, unframed: framing == Framing::UntilClose })
                     }
-                    Err(Broken { failure, begun: false }) => Err(failure),
+                    Err(Broken { failure, begun: false }) => {
+                        connection.transport.suspect(watch.progress());
+                        Err(failure)
+                    }
                     Err(Broken { failure, begun: true }) => {
+                        connection.transport.suspect(watch.progress());
                         fetcher.handover.discard(self.ticket).await;
                         if fetcher.streams_out {
                             return Ok(End::Failed(failure, None));
@@ -251,7 +265,7 @@ impl Attempt {
         &self,
         fetcher: &Fetcher,
         connection: Connection,
-        body: Incoming,
+        body: Arriving,
         framing: Framing,
     ) {
         // One that is known to be long is not begun.
@@ -266,7 +280,7 @@ impl Attempt {
     }
 
     fn give_back(&self, fetcher: &Fetcher, connection: Connection, framing: Framing) {
-        if framing != Framing::UntilClose && !connection.sender.is_closed() {
+        if framing != Framing::UntilClose && connection.transport.is_reusable() {
             fetcher.pool.borrow_mut().put(self.origin().clone(), connection, Instant::now());
         }
     }
@@ -275,6 +289,6 @@ impl Attempt {
 /// No head of an answer came.
 struct Unanswered {
     failure: Failure,
-    /// Not a byte of an answer was seen: the server may not have seen the request either.
-    unseen: bool,
+    /// Where not a byte of an answer was seen, the server may not have seen the request either.
+    remedy: Remedy,
 }

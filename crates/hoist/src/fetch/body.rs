@@ -2,13 +2,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 
 use super::acceptance::Acceptance;
 use super::answer::Framing;
 use super::meter::Meter;
 use super::patience::{Overdue, Watch};
-use crate::outcome::classify::{self, Seen, seconds};
+use super::transport::Arriving;
+use crate::outcome::classify::{Seen, seconds};
 use crate::outcome::{Failure, FailureKind};
 use crate::report::{Report, add};
 use crate::schedule::Ticket;
@@ -51,7 +51,7 @@ impl Receiving<'_> {
     /// Receives the whole body, all but its tail handed over.
     pub(super) async fn receive(
         self,
-        mut body: Incoming,
+        mut body: Arriving,
         framing: Framing,
         wanted: Wanted,
     ) -> Result<Tail, Broken> {
@@ -78,7 +78,7 @@ impl Receiving<'_> {
                         _ => None,
                     };
                     let seen = Seen::Body { received: length, promised };
-                    return Err(broken(classify::http(&error, self.meter.error(), seen)));
+                    return Err(broken(error.failure(self.meter, seen)));
                 }
                 Err(overdue) => return Err(broken(self.overdue(overdue, length))),
             };
@@ -112,7 +112,7 @@ impl Receiving<'_> {
 
 /// Reads the rest of an answer that nobody wants, if it is short and comes soon. Whether the
 /// connection can carry another request.
-pub(super) async fn drain(mut body: Incoming) -> bool {
+pub(super) async fn drain(mut body: Arriving) -> bool {
     let read = async {
         let mut bytes = 0;
         while let Some(frame) = body.frame().await {

@@ -12,13 +12,16 @@ use tokio_util::task::TaskTracker;
 use url::Host;
 
 use super::happy;
+use super::http2::{Http2, Whose};
+use super::known::{Known, UnderWay, alone};
 use super::meter::{Meter, Metered};
 use super::pool::{Connection, Open, Pool};
 use super::stopwatch::Stopwatch;
-use super::tls::Tls;
+use super::tls::{HTTP2, Tls};
+use super::transport::Transport;
 use crate::item::Origin;
 use crate::outcome::{Failure, FailureKind, Phase, classify};
-use crate::plan::{AddressPlan, Family, defaults};
+use crate::plan::{AddressPlan, Family, HttpVersions, defaults};
 use crate::probe::Resolver;
 use crate::sys::out_of_descriptors;
 
@@ -30,16 +33,64 @@ const DESCRIPTOR_PAUSE: Duration = Duration::from_millis(20);
 pub(super) struct Connector {
     pub(super) resolver: Resolver,
     pub(super) tls: Tls,
+    pub(super) versions: HttpVersions,
     pub(super) address: AddressPlan,
     pub(super) pool: Rc<RefCell<Pool>>,
     pub(super) tasks: TaskTracker,
 }
 
 impl Connector {
-    /// A new connection, within `allowed` and before the deadline.
-    pub(super) async fn connect(
+    /// A new connection, or a stream of one that another attempt has made, within `allowed` and
+    /// before the deadline.
+    ///
+    /// Where HTTP/2 is possible, the first connection goes alone: what ALPN gives (RFC 7301) says
+    /// whether the others share it or make their own.
+    pub(super) async fn obtain(
         &self,
         origin: &Origin,
+        deadline: Instant,
+        allowed: Duration,
+        stopwatch: &mut Stopwatch,
+    ) -> Result<Connection, Failure> {
+        if !self.versions.may_be_http2(origin.secure) {
+            return self.connect(origin, None, deadline, allowed, stopwatch).await;
+        }
+        let known = self.pool.borrow_mut().known(origin);
+        let began = Instant::now();
+        let until = (began + allowed).min(deadline);
+        let alone = alone(allowed);
+        loop {
+            let now = Instant::now();
+            if known.is_http1() {
+                let whose = Some(Asking::Http1(&known));
+                let left = until.saturating_duration_since(now);
+                return self.connect(origin, whose, deadline, left, stopwatch).await;
+            }
+            let shared = self.pool.borrow_mut().stream(origin);
+            if let Some(stream) = shared {
+                return Ok(stream.into());
+            }
+            if now >= until {
+                return Err(known.last_failure().unwrap_or_else(|| {
+                    classify::connect_timeout(&origin.to_string(), "another's connection", allowed)
+                }));
+            }
+            if let Some(under_way) = known.begin(alone, now) {
+                let whose = Some(Asking::Any(under_way));
+                let left = until.saturating_duration_since(now);
+                let made = self.connect(origin, whose, deadline, left, stopwatch).await;
+                return made.inspect_err(|failure| known.failed(failure));
+            }
+            stopwatch.begin(Phase::Connect, now);
+            known.wait(alone, until).await;
+        }
+    }
+
+    /// A new connection, within `allowed` and before the deadline.
+    async fn connect(
+        &self,
+        origin: &Origin,
+        asking: Option<Asking<'_>>,
         deadline: Instant,
         allowed: Duration,
         stopwatch: &mut Stopwatch,
@@ -70,13 +121,15 @@ impl Connector {
         }
         let setup = async {
             if origin.secure {
-                let connector = self.tls.connector().await?;
+                let http1 = matches!(asking, Some(Asking::Http1(_)));
+                let connector = self.tls.connector(http1).await?;
                 let name = server_name(origin)?;
                 let tls = connector.connect(name, tcp).await;
                 let tls = tls.map_err(|error| classify::tls(&origin.host, &error))?;
-                self.handshake(tls, open).await
+                let http2 = tls.get_ref().1.alpn_protocol() == Some(HTTP2);
+                self.handshake(tls, http2, origin, asking, open).await
             } else {
-                self.handshake(tcp, open).await
+                self.handshake(tcp, false, origin, asking, open).await
             }
         };
         let ready = tokio::time::timeout_at(until.into(), setup).await;
@@ -126,10 +179,32 @@ impl Connector {
         Ok(happy::interleave(chosen, port))
     }
 
-    async fn handshake<T>(&self, io: T, open: Open) -> Result<Connection, Failure>
+    async fn handshake<T>(
+        &self,
+        io: T,
+        chosen: bool,
+        origin: &Origin,
+        asking: Option<Asking<'_>>,
+        open: Open,
+    ) -> Result<Connection, Failure>
     where
         T: AsyncRead + AsyncWrite + Unpin + 'static,
     {
+        let known = match asking {
+            None => None,
+            Some(Asking::Http1(known)) => Some(Rc::clone(known)),
+            Some(Asking::Any(under_way)) => {
+                let http2 = chosen || self.versions == HttpVersions::Http2PriorKnowledge;
+                let known = Rc::clone(under_way.known());
+                known.connected(http2);
+                if http2 {
+                    let pool = Rc::downgrade(&self.pool);
+                    let whose = Whose { origin: origin.clone(), under_way, pool, open };
+                    return self.handshake_http2(io, whose).await;
+                }
+                Some(known)
+            }
+        };
         let meter = Rc::new(Meter::new());
         let io = TokioIo::new(Metered::new(io, Rc::clone(&meter)));
         let mut builder = http1::Builder::new();
@@ -143,8 +218,28 @@ impl Connector {
             // Its errors reach the request that is under way.
             let _ = connection.await;
         });
-        Ok(Connection::new(sender, meter, open))
+        Ok(Connection::new(Transport::Http1 { sender, _known: known, _open: open }, meter))
     }
+
+    async fn handshake_http2<T>(&self, io: T, whose: Whose) -> Result<Connection, Failure>
+    where
+        T: AsyncRead + AsyncWrite + Unpin + 'static,
+    {
+        let made = Http2::start(io, whose, &self.tasks).await;
+        let http2 = made.map_err(|lost| lost.failure(&Meter::new(), classify::Seen::Nothing))?;
+        // The stream of who made it comes first: it need not wait for the server's settings.
+        let stream = http2.first_stream();
+        self.pool.borrow_mut().share(http2);
+        Ok(stream.into())
+    }
+}
+
+/// What a connection is made for, where it may be one of HTTP/2.
+enum Asking<'a> {
+    /// Its origin is known for HTTP/1.1: nothing else is offered.
+    Http1(&'a Rc<Known>),
+    /// Whatever ALPN gives.
+    Any(UnderWay),
 }
 
 /// Connects to one address. That descriptors run out is nobody's failure: an idle connection

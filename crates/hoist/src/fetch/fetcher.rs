@@ -53,7 +53,8 @@ impl Fetcher {
         let pool = Rc::new(RefCell::new(Pool::new(budget, max_idle, defaults::IDLE_TIMEOUT)));
         let connector = Connector {
             resolver,
-            tls: Tls::new(plan.tls, budget.min(16_384)),
+            tls: Tls::new(plan.tls, plan.http, defaults::TLS_SESSIONS.max(in_flight)),
+            versions: plan.http,
             address: plan.address,
             pool: Rc::clone(&pool),
             tasks,

@@ -66,6 +66,27 @@ impl Meter {
         Arc::clone(&self.interim)
     }
 
+    /// An interim answer has come, on a stream that is metered for itself.
+    pub(super) fn note_interim(&self) {
+        self.interim.fetch_add(1, Ordering::Relaxed);
+        self.note_head();
+    }
+
+    /// A head has come for such a stream. How many bytes it took is not known: more than none.
+    pub(super) fn note_head(&self) {
+        self.note_received(1);
+    }
+
+    /// Bytes have come: from below, or for such a stream.
+    pub(super) fn note_received(&self, bytes: usize) {
+        let now = Instant::now();
+        self.received.set(self.received.get() + bytes as u64);
+        self.last_received.set(now);
+        if self.first_received.get().is_none() {
+            self.first_received.set(Some(now));
+        }
+    }
+
     /// Whether the server sent more interim answers than it may.
     pub(super) fn too_many_interim(&self) -> bool {
         self.interim.load(Ordering::Relaxed) > defaults::MAX_INTERIM
@@ -106,14 +127,9 @@ impl<T: AsyncRead + Unpin> AsyncRead for Metered<T> {
         let result = ready!(Pin::new(&mut self.inner).poll_read(cx, buffer));
         let meter = &self.meter;
         meter.note(result)?;
-        let n = (buffer.filled().len() - before) as u64;
+        let n = buffer.filled().len() - before;
         if n > 0 {
-            meter.received.set(meter.received.get() + n);
-            let now = Instant::now();
-            meter.last_received.set(now);
-            if meter.first_received.get().is_none() {
-                meter.first_received.set(Some(now));
-            }
+            meter.note_received(n);
         }
         Poll::Ready(Ok(()))
     }

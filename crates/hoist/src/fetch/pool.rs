@@ -1,28 +1,34 @@
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use http_body_util::Empty;
-use hyper::client::conn::http1::SendRequest;
-
+use super::http2::{Http2, Stream};
+use super::known::Known;
 use super::meter::Meter;
+use super::transport::Transport;
 use crate::item::Origin;
 
 /// A connection that can carry a request.
 #[derive(Debug)]
 pub(super) struct Connection {
-    pub(super) sender: SendRequest<Empty<Bytes>>,
+    pub(super) transport: Transport,
+    /// Of a stream of HTTP/2, for itself.
     pub(super) meter: Rc<Meter>,
     /// It has carried a request before.
     pub(super) reused: bool,
-    _open: Open,
 }
 
 impl Connection {
-    pub(super) fn new(sender: SendRequest<Empty<Bytes>>, meter: Rc<Meter>, open: Open) -> Self {
-        Self { sender, meter, reused: false, _open: open }
+    pub(super) fn new(transport: Transport, meter: Rc<Meter>) -> Self {
+        Self { transport, meter, reused: false }
+    }
+}
+
+impl From<Stream> for Connection {
+    fn from(stream: Stream) -> Self {
+        let reused = stream.is_reused();
+        Self { transport: Transport::Http2(stream), meter: Rc::new(Meter::new()), reused }
     }
 }
 
@@ -38,10 +44,16 @@ impl Drop for Open {
 
 /// Idle connections by origin. Who has a permit of an origin takes an idle connection before
 /// opening one, and puts it back with the permit: so an origin has no more connections than
-/// permits. All connections together keep to a budget of descriptors.
+/// permits. A connection of HTTP/2 stays here, and whose streams are all unused is idle. All
+/// connections together keep to a budget of descriptors.
 #[derive(Debug)]
 pub(super) struct Pool {
     idle: HashMap<Origin, Vec<Idle>>,
+    /// Connections of HTTP/2, in use or idle.
+    shared: HashMap<Origin, Vec<Shared>>,
+    known: HashMap<Origin, Weak<Known>>,
+    /// What nobody knows any longer is swept out when `known` has grown to this.
+    sweep_at: usize,
     /// Idle connections, least recently used first.
     by_age: BTreeMap<u64, Origin>,
     next: u64,
@@ -58,12 +70,25 @@ struct Idle {
     connection: Connection,
 }
 
+#[derive(Debug)]
+struct Shared {
+    http2: Rc<Http2>,
+    /// Its number among the idle, and since when.
+    idle: Option<(u64, Instant)>,
+}
+
+/// Origins known before the first sweep.
+const SWEEP_FROM: usize = 64;
+
 impl Pool {
     /// `budget` is how many connections may be open, idle and busy ones together; `max_idle`, how
     /// many of them idle.
     pub(super) fn new(budget: usize, max_idle: usize, idle_timeout: Duration) -> Self {
         Self {
             idle: HashMap::new(),
+            shared: HashMap::new(),
+            known: HashMap::new(),
+            sweep_at: SWEEP_FROM,
             by_age: BTreeMap::new(),
             next: 0,
             open: Rc::default(),
@@ -74,8 +99,11 @@ impl Pool {
     }
 
     /// The connection of this origin that was used last: it is the likeliest to be alive.
+    /// Or a stream of one that is shared.
     pub(super) fn take(&mut self, origin: &Origin) -> Option<Connection> {
-        let idle = self.idle.get_mut(origin)?;
+        let Some(idle) = self.idle.get_mut(origin) else {
+            return self.stream(origin).map(Connection::from);
+        };
         let taken = idle.pop();
         if idle.is_empty() {
             self.idle.remove(origin);
@@ -84,6 +112,61 @@ impl Pool {
         self.by_age.remove(&number);
         connection.reused = true;
         Some(connection)
+    }
+
+    /// A stream of a connection that has room.
+    pub(super) fn stream(&mut self, origin: &Origin) -> Option<Stream> {
+        let shared = self.shared.get_mut(origin)?;
+        let (at, stream) = shared
+            .iter()
+            .enumerate()
+            .find_map(|(at, shared)| Some((at, shared.http2.stream()?)))?;
+        if let Some((number, _)) = shared[at].idle.take() {
+            self.by_age.remove(&number);
+        }
+        Some(stream)
+    }
+
+    /// A connection of HTTP/2 was made.
+    pub(super) fn share(&mut self, http2: Rc<Http2>) {
+        let origin = http2.origin().clone();
+        self.shared.entry(origin).or_default().push(Shared { http2, idle: None });
+    }
+
+    /// All streams of a connection have ended.
+    pub(super) fn unused(&mut self, http2: &Rc<Http2>) {
+        let now = Instant::now();
+        self.close_old(now);
+        if http2.is_open() {
+            while self.by_age.len() >= self.max_idle && self.close_oldest() {}
+        }
+        let Some(shared) = self.shared.get_mut(http2.origin()) else { return };
+        let Some(at) = shared.iter().position(|of| Rc::ptr_eq(&of.http2, http2)) else { return };
+        if http2.is_open() {
+            let number = self.next;
+            self.next += 1;
+            shared[at].idle = Some((number, now));
+            self.by_age.insert(number, http2.origin().clone());
+        } else {
+            shared.swap_remove(at);
+            if shared.is_empty() {
+                self.shared.remove(http2.origin());
+            }
+        }
+    }
+
+    /// What is known of an origin.
+    pub(super) fn known(&mut self, origin: &Origin) -> Rc<Known> {
+        if let Some(known) = self.known.get(origin).and_then(Weak::upgrade) {
+            return known;
+        }
+        if self.known.len() >= self.sweep_at {
+            self.known.retain(|_, known| known.strong_count() > 0);
+            self.sweep_at = (2 * self.known.len()).max(SWEEP_FROM);
+        }
+        let known = Rc::new(Known::new());
+        self.known.insert(origin.clone(), Rc::downgrade(&known));
+        known
     }
 
     pub(super) fn put(&mut self, origin: Origin, connection: Connection, now: Instant) {
@@ -111,6 +194,12 @@ impl Pool {
                 self.idle.remove(&origin);
             }
         }
+        if let Some(shared) = self.shared.get_mut(&origin) {
+            shared.retain(|shared| shared.idle.is_none_or(|(idle, _)| idle != number));
+            if shared.is_empty() {
+                self.shared.remove(&origin);
+            }
+        }
         true
     }
 
@@ -120,11 +209,18 @@ impl Pool {
                 .idle
                 .get(origin)
                 .and_then(|idle| idle.iter().find(|idle| idle.number == *number))
-                .map(|idle| idle.since);
+                .map(|idle| idle.since)
+                .or_else(|| self.idle_since(origin, *number));
             if since.is_some_and(|since| now.duration_since(since) < self.idle_timeout) {
                 return;
             }
             self.close_oldest();
         }
+    }
+
+    /// Since when a connection of HTTP/2 is idle.
+    fn idle_since(&self, origin: &Origin, number: u64) -> Option<Instant> {
+        let idle = self.shared.get(origin)?.iter().filter_map(|shared| shared.idle);
+        idle.into_iter().find(|(idle, _)| *idle == number).map(|(_, since)| since)
     }
 }

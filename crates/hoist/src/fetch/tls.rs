@@ -1,3 +1,4 @@
+use std::cell::OnceCell as LocalOnceCell;
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -9,38 +10,65 @@ use tokio::sync::OnceCell;
 use tokio_rustls::TlsConnector;
 
 use crate::outcome::{Failure, FailureKind};
-use crate::plan::TlsPlan;
+use crate::plan::{HttpVersions, TlsPlan};
 
 /// How servers prove who they are. Certificates are read with the first https connection; a run
 /// without one needs none.
 #[derive(Debug)]
 pub(super) struct Tls {
     plan: TlsPlan,
+    versions: HttpVersions,
     config: OnceCell<Arc<ClientConfig>>,
-    /// Sessions kept for resumption: a full handshake costs as much as 15 to 25 requests.
+    /// The same, for servers that want HTTP/1.1.
+    http1: LocalOnceCell<Arc<ClientConfig>>,
+    /// Servers whose sessions are kept for resumption: a full handshake costs as much as 15 to 25
+    /// requests.
     sessions: usize,
 }
 
 impl Tls {
-    pub(super) fn new(plan: TlsPlan, sessions: usize) -> Self {
-        Self { plan, config: OnceCell::new(), sessions }
+    pub(super) fn new(plan: TlsPlan, versions: HttpVersions, sessions: usize) -> Self {
+        let (config, http1) = (OnceCell::new(), LocalOnceCell::new());
+        Self { plan, versions, config, http1, sessions }
     }
 
-    pub(super) async fn connector(&self) -> Result<TlsConnector, Failure> {
+    /// Offers what the plan says, or HTTP/1.1 alone.
+    pub(super) async fn connector(&self, http1_alone: bool) -> Result<TlsConnector, Failure> {
         // A failure is not kept: it may have been one of the moment.
         let config = self.config.get_or_try_init(|| async {
             let plan = self.plan.clone();
-            let sessions = self.sessions;
-            tokio::task::spawn_blocking(move || configure(&plan, sessions))
+            let (versions, sessions) = (self.versions, self.sessions);
+            tokio::task::spawn_blocking(move || configure(&plan, versions, sessions))
                 .await
                 .unwrap_or_else(|error| Err(error.to_string()))
                 .map_err(|reason| Failure::new(FailureKind::Tls, reason))
         });
-        Ok(TlsConnector::from(Arc::clone(config.await?)))
+        let config = config.await?;
+        if http1_alone && self.versions != HttpVersions::Http1 {
+            let http1 = self.http1.get_or_init(|| {
+                // The sessions are shared.
+                let mut config = ClientConfig::clone(config);
+                config.alpn_protocols = vec![HTTP1.to_vec()];
+                Arc::new(config)
+            });
+            return Ok(TlsConnector::from(Arc::clone(http1)));
+        }
+        Ok(TlsConnector::from(Arc::clone(config)))
     }
 }
 
-fn configure(plan: &TlsPlan, sessions: usize) -> Result<Arc<ClientConfig>, String> {
+/// The protocols' names (RFC 7301 §6, RFC 9113 §3.1).
+const HTTP1: &[u8] = b"http/1.1";
+pub(super) const HTTP2: &[u8] = b"h2";
+
+/// What rustls keeps of one server in TLS 1.3, at most; its cache counts in these.
+const TICKETS: usize = 8;
+
+fn configure(
+    plan: &TlsPlan,
+    versions: HttpVersions,
+    sessions: usize,
+) -> Result<Arc<ClientConfig>, String> {
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -60,8 +88,14 @@ fn configure(plan: &TlsPlan, sessions: usize) -> Result<Arc<ClientConfig>, Strin
         builder.with_root_certificates(roots)
     }
     .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    config.resumption = Resumption::store(Arc::new(ClientSessionMemoryCache::new(sessions)));
+    let offered: &[&[u8]] = match versions {
+        HttpVersions::Negotiated => &[HTTP2, HTTP1],
+        HttpVersions::Http1 => &[HTTP1],
+        HttpVersions::Http2PriorKnowledge => &[HTTP2],
+    };
+    config.alpn_protocols = offered.iter().map(|name| name.to_vec()).collect();
+    let cache = ClientSessionMemoryCache::new(sessions.saturating_mul(TICKETS));
+    config.resumption = Resumption::store(Arc::new(cache));
     Ok(Arc::new(config))
 }
 

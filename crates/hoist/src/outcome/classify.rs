@@ -5,6 +5,8 @@ use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use h2::Reason;
+
 use super::{Failure, FailureKind};
 
 /// A TCP connection could not be made.
@@ -127,6 +129,81 @@ pub(crate) fn http(error: &hyper::Error, io: Option<ErrorKind>, seen: Seen) -> F
             Failure::new(FailureKind::Reset, reason)
         }
         Seen::Nothing => Failure::new(FailureKind::Reset, format!("{how} before any answer")),
+    }
+}
+
+/// What may be done about a request that got no answer, beside telling its failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Remedy {
+    None,
+    /// The server has not processed it: it may be sent again at once.
+    Free,
+    /// The same, if the connection had carried another request before.
+    FreeIfReused,
+    /// It may be sent again over HTTP/1.1.
+    OverHttp1,
+}
+
+/// What may be done about a stream of HTTP/2 that ended before any answer (RFC 9113 §8.7).
+pub(crate) fn http2_remedy(error: &h2::Error) -> Remedy {
+    match error.reason() {
+        Some(Reason::HTTP_1_1_REQUIRED) if error.is_remote() => Remedy::OverHttp1,
+        Some(Reason::REFUSED_STREAM) if error.is_remote() => Remedy::Free,
+        // The server asks for rest.
+        Some(Reason::ENHANCE_YOUR_CALM) => Remedy::None,
+        // Streams that a GOAWAY says are processed don't end with it.
+        Some(_) if error.is_remote() && error.is_go_away() => Remedy::Free,
+        None if error.is_io() => Remedy::FreeIfReused,
+        _ => Remedy::None,
+    }
+}
+
+/// A stream of HTTP/2 failed. `alone` says that no other stream can have been the one over which the
+/// connection was ended.
+pub(crate) fn http2(error: &h2::Error, alone: bool, seen: Seen) -> Failure {
+    let code = error.reason().map(|reason| format!("{reason:?}")).unwrap_or_default();
+    let ours = error.is_library();
+    let how = match error.get_io().map(std::io::Error::kind) {
+        Some(ErrorKind::ConnectionReset) => "the server reset the connection".to_owned(),
+        Some(ErrorKind::BrokenPipe) => "the server closed the connection".to_owned(),
+        Some(ErrorKind::UnexpectedEof) => "the server ended TLS without saying so".to_owned(),
+        Some(_) => "the connection broke".to_owned(),
+        None if ours && error.is_go_away() => {
+            format!("the connection was ended, because the server broke HTTP/2 ({code})")
+        }
+        None if error.is_go_away() => format!("the server ended the connection ({code})"),
+        None => format!("the server reset the stream ({code})"),
+    };
+    let malformed = |what: &str| {
+        Failure::new(FailureKind::Malformed, format!("{what} is not HTTP/2 ({code}): {error}"))
+    };
+    // Whose neighbour was malformed may be tried again.
+    let to_blame = ours && (alone || error.is_reset());
+    match seen {
+        Seen::Body { received, promised: Some(promised) }
+            if ours && error.is_reset() && received < promised =>
+        {
+            let reason = format!("the body does not have the {promised} bytes that were promised");
+            Failure::new(FailureKind::Truncated, reason)
+        }
+        Seen::Body { received, promised } => {
+            if to_blame {
+                return malformed("the body");
+            }
+            let reason = match promised {
+                Some(promised) => format!("{how} after {received} of {promised} bytes"),
+                None => format!("{how} after {received} bytes, before the end"),
+            };
+            Failure::new(FailureKind::Truncated, reason)
+        }
+        _ if to_blame => malformed("the answer"),
+        _ if !error.is_io() && error.reason().is_none() => {
+            let reason = format!("the request can't be sent over HTTP/2: {error}");
+            Failure::new(FailureKind::BadInput, reason)
+        }
+        Seen::PartOfHead | Seen::Nothing => {
+            Failure::new(FailureKind::Reset, format!("{how} before any answer"))
+        }
     }
 }
 

@@ -71,6 +71,29 @@ pub const MAX_HEAD: usize = 64 << 10;
 /// Interim (1xx) answers before the real one.
 pub const MAX_INTERIM: u32 = 8;
 
+/// Bytes of one body that an HTTP/2 server may send ahead of being read: 100 MB/s at a round trip of 20 ms.
+/// It is memory where the disk is slower than the network.
+pub const HTTP2_STREAM_WINDOW: u32 = 2 << 20;
+
+/// The same for all bodies of a connection together: two that are large go at full speed.
+pub const HTTP2_CONNECTION_WINDOW: u32 = 4 << 20;
+
+/// The largest HTTP/2 frame that a server may send, in bytes: fewer heads of frames in a large body
+/// than with the 16 KiB every peer may send (RFC 9113 §4.2), and no more than is gathered for a writer.
+pub const HTTP2_FRAME: u32 = 64 << 10;
+
+/// The table of header fields that a server may refer to, in bytes (RFC 7541 §4.2): the protocol's own
+/// default.
+pub const HTTP2_HEADER_TABLE: u32 = 4 << 10;
+
+/// How long the first connection to an origin goes alone, before another attempt opens one too: time for
+/// one lost SYN, and a handshake. A quarter of the connect timeout where that is less.
+pub const FIRST_ALONE: Duration = Duration::from_secs(2);
+
+/// Servers whose TLS sessions are kept for resumption: four times as many as may have idle connections.
+/// Each takes some kilobytes.
+pub const TLS_SESSIONS: usize = 4 * IDLE_CONNECTIONS;
+
 /// Bytes of bodies between the network and the writers, at most.
 pub const WRITE_BACKLOG: usize = 16 << 20;
 

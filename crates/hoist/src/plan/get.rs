@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue};
 use rustls::pki_types::CertificateDer;
 
-use super::{DnsPlan, Family, LedgerPlan, Limits, SinkPlan, defaults};
+use super::{DnsPlan, Family, HttpVersions, LedgerPlan, Limits, SinkPlan, defaults};
 use crate::item::{HashAlgorithm, MediaRange};
 
 /// The validated settings of a download.
@@ -22,6 +22,8 @@ pub struct GetPlan {
     pub request: RequestPlan,
     /// How servers prove who they are.
     pub tls: TlsPlan,
+    /// Which versions of HTTP are spoken.
+    pub http: HttpVersions,
     /// How host names are looked up.
     pub dns: DnsPlan,
     /// Which addresses to connect to.
@@ -45,6 +47,7 @@ impl Default for GetPlan {
             patience: Patience::default(),
             request: RequestPlan::default(),
             tls: TlsPlan::default(),
+            http: HttpVersions::default(),
             dns: DnsPlan::default(),
             address: AddressPlan::default(),
             sink: SinkPlan::default(),

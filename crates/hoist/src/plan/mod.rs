@@ -10,6 +10,7 @@ mod limits;
 mod probe;
 mod shards;
 mod sink;
+mod versions;
 
 pub use dns::{DnsPlan, Family, Via};
 pub use get::{
@@ -20,3 +21,4 @@ pub use limits::Limits;
 pub use probe::{LinesPlan, ProbePlan, Question, RenderLine};
 pub use shards::{BadShards, ShardLimits, ShardTemplate};
 pub use sink::{Existing, SharedWriter, SinkPlan};
+pub use versions::HttpVersions;
