@@ -11,6 +11,7 @@ use http::{HeaderName, HeaderValue};
 
 use super::input::Input;
 use super::ledger::LedgerArgs;
+use super::network::NetworkArgs;
 use super::values;
 use super::versions::VersionArgs;
 
@@ -43,6 +44,13 @@ where it stopped, however it stopped; 'hoist outcomes DIR' prints the record.
 
 Durations: 30s, 500ms, 2m; a bare number is in seconds. Bytes: 1000, 64K, 10M, 16G.
 SSL_CERT_FILE names the trusted certificates in place of the system's.
+
+Without --proxy, the variables http_proxy, https_proxy, all_proxy and no_proxy say it, all but
+the first in capitals too. A proxy is http:// unless it says otherwise; its port is 1080, or 443 for
+https://, as with curl. socks5:// looks names up here, the others have the proxy do it. --cacert
+and -k count for https proxies too. An Authorization from -H comes before a user in the URL, that
+before --user, that before .netrc. A redirect to another origin takes along only what .netrc has
+for that host.
 
 Exit codes: 0 every URL ok, 1 some are not (404 included), 2 usage, 3 the run could not
 go on (disk full, folder not writable), 130 interrupted.";
@@ -145,6 +153,8 @@ pub(super) struct GetArgs {
     pub(super) versions: VersionArgs,
     #[command(flatten)]
     pub(super) ledger: LedgerArgs,
+    #[command(flatten)]
+    pub(super) network: NetworkArgs,
 }
 
 /// How the outcomes of a get are printed.
@@ -173,6 +183,7 @@ impl FromStr for Header {
             "host" => Some("the host comes from the URL; see --resolve"),
             "connection" | "keep-alive" | "te" | "trailer" | "transfer-encoding" | "upgrade"
             | "content-length" | "proxy-connection" => Some("hoist itself sends that header"),
+            "proxy-authorization" => Some("a proxy's user and password stand in --proxy"),
             "range" | "if-range" => Some("a part of a file would be taken for the whole"),
             _ => None,
         };

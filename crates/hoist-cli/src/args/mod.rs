@@ -5,11 +5,15 @@
 //! Nothing here runs anything, and only help and usage errors are printed.
 
 mod check;
+mod cookie_file;
 mod countries;
 mod flags;
 mod get;
+mod header_file;
 mod input;
 mod ledger;
+mod netrc;
+mod network;
 mod outcomes;
 mod probe;
 mod rehearse;
@@ -59,7 +63,7 @@ struct Typed {
 enum Subcommands {
     Flags(flags::FlagsArgs),
     Probe(probe::ProbeArgs),
-    Get(get::GetArgs),
+    Get(Box<get::GetArgs>),
     Outcomes(outcomes::OutcomesArgs),
     Rehearse(rehearse::RehearseArgs),
 }

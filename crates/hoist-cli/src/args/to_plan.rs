@@ -17,6 +17,7 @@ use rustix::fd::AsFd;
 use super::flags::FlagsJob;
 use super::get::{GetArgs, GetFormat, GetJob, Header, Saving, Shards};
 use super::input::{self, Given};
+use super::network;
 use super::probe::{ProbeArgs, ProbeJob, RecordType, ViaArg};
 use super::roots;
 use super::said::Refused;
@@ -170,6 +171,7 @@ impl GetArgs {
             _ => Family::Any,
         };
         plan.address.overrides = self.overrides.into_iter().flat_map(|of| of.0).collect();
+        self.network.apply(&mut plan, &network::variable)?;
         let given = Given { arguments: self.urls, list: self.input, words: None };
         let Some(input) = given.open()? else {
             let message = "there is nothing to get: name URLs, or a list with -i FILE, or pipe \

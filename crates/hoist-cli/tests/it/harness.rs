@@ -39,6 +39,9 @@ pub(crate) fn hoist(dir: &Path, line: &[&str]) -> Command {
     for name in ["NO_COLOR", "SSL_CERT_FILE", "SSL_CERT_DIR", "http_proxy", "https_proxy"] {
         command.env_remove(name);
     }
+    for name in ["HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY", "NETRC"] {
+        command.env_remove(name);
+    }
     command.env("TERM", "xterm").stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

@@ -13,6 +13,7 @@ mod interrupt;
 mod killed;
 mod killed_shards;
 mod mishaps;
+mod network;
 mod outcomes;
 mod probe;
 mod rehearse;

@@ -9,6 +9,7 @@ use super::fetcher::Fetcher;
 use super::patience::{Overdue, Watch};
 use super::pool::Connection;
 use super::redirect::Hop;
+use super::route::Unconnected;
 use super::transport::Arriving;
 use crate::item::{FileName, NameTemplate, Origin, Position, Target};
 use crate::outcome::classify::{Remedy, Seen, seconds};
@@ -78,7 +79,13 @@ impl Attempt {
         let mut free_retry = true;
         let mut http1_required = None;
         loop {
-            let mut connection = self.connection(fetcher, watch).await?;
+            let mut connection = match self.connection(fetcher, watch).await {
+                Ok(connection) => connection,
+                Err(Unconnected { failure, hopeless: true }) => {
+                    return Ok(End::Failed(failure, None));
+                }
+                Err(Unconnected { failure, .. }) => return Err(failure),
+            };
             match self.ask(fetcher, watch, &mut connection).await {
                 Ok(answer) => {
                     *status = Some(answer.status().as_u16());
@@ -107,7 +114,7 @@ impl Attempt {
         &self,
         fetcher: &Fetcher,
         watch: &mut Watch,
-    ) -> Result<Connection, Failure> {
+    ) -> Result<Connection, Unconnected> {
         loop {
             let idle = fetcher.pool.borrow_mut().take(self.origin());
             let Some(mut idle) = idle else { break };
@@ -123,9 +130,13 @@ impl Attempt {
         // In a box: it is large, above all for TLS, and most attempts find an idle one.
         let obtain = fetcher.connector.obtain(self.origin(), deadline, allowed, stopwatch);
         let made = Box::pin(obtain).await;
-        made.map_err(|failure| {
+        made.map_err(|unconnected| {
             let overdue = Instant::now() >= watch.deadline();
-            if overdue { watch.deadline_failure("there was no connection yet") } else { failure }
+            if overdue {
+                watch.deadline_failure("there was no connection yet").into()
+            } else {
+                unconnected
+            }
         })
     }
 
@@ -139,11 +150,19 @@ impl Attempt {
         let meter = Rc::clone(&connection.meter);
         let url = self.hop.as_ref().map_or(&self.target.url, |hop| &hop.url);
         let own = *self.origin() == self.target.origin;
-        let authorization = self.target.authorization.as_ref();
-        let request = fetcher
+        let authorization = fetcher.authorizations.of(&self.target, self.origin(), own);
+        let mut request = fetcher
             .fields
             .get(url, self.origin(), own, authorization, meter.fresh_interim())
             .map_err(final_failure)?;
+        if let Some(jar) = &fetcher.cookies {
+            let fields = request.headers_mut();
+            jar.borrow_mut().send(url, self.origin(), fields, SystemTime::now());
+        }
+        let proxy = fetcher.connector.routes.by_url(self.origin());
+        if let Some(proxy) = proxy {
+            proxy.address(&mut request, url).map_err(final_failure)?;
+        }
         let before = meter.received();
         meter.begin();
         watch.begin_answer();
@@ -162,7 +181,12 @@ impl Attempt {
             Ok(Err(error)) => {
                 let seen = if unseen { Seen::Nothing } else { Seen::PartOfHead };
                 let remedy = if unseen { error.remedy(connection.reused) } else { Remedy::None };
-                Err(Unanswered { failure: error.failure(&meter, seen), remedy })
+                let failure = error.failure(&meter, seen);
+                let failure = match proxy {
+                    Some(proxy) => proxy.told(&failure),
+                    None => failure,
+                };
+                Err(Unanswered { failure, remedy })
             }
             Err(Overdue::Deadline) => {
                 Err(final_failure(watch.deadline_failure("no answer had come")))
@@ -184,6 +208,10 @@ impl Attempt {
         answer: Response<Arriving>,
     ) -> Result<End, Failure> {
         let (parts, body) = answer.into_parts();
+        if let Some(jar) = &fetcher.cookies {
+            let url = self.hop.as_ref().map_or(&self.target.url, |hop| &hop.url);
+            jar.borrow_mut().receive(url, self.origin(), &parts.headers, SystemTime::now());
+        }
         let framing = Framing::of(&parts)?;
         match Meaning::of(&parts, SystemTime::now()) {
             Meaning::Body => {
@@ -236,6 +264,11 @@ impl Attempt {
             }
             Meaning::Failed(failure, retry_after) => {
                 self.drain(fetcher, connection, body, framing).await;
+                let proxy = fetcher.connector.routes.by_url(self.origin());
+                let failure = match proxy.filter(|_| parts.status.as_u16() == 407) {
+                    Some(proxy) => proxy.told(&failure),
+                    None => failure,
+                };
                 let again = failure.kind.may_retry(Some(parts.status.as_u16()));
                 let retry = retry_after.map_or(Retry::Soon, Retry::After);
                 Ok(End::Failed(failure, again.then_some(retry)))

@@ -16,6 +16,7 @@ use super::http2::{Http2, Whose};
 use super::known::{Known, UnderWay, alone};
 use super::meter::{Meter, Metered};
 use super::pool::{Connection, Open, Pool};
+use super::route::{Place, Routes, Unconnected, best};
 use super::stopwatch::Stopwatch;
 use super::tls::{HTTP2, Tls};
 use super::transport::Transport;
@@ -35,6 +36,7 @@ pub(super) struct Connector {
     pub(super) tls: Tls,
     pub(super) versions: HttpVersions,
     pub(super) address: AddressPlan,
+    pub(super) routes: Routes,
     pub(super) pool: Rc<RefCell<Pool>>,
     pub(super) tasks: TaskTracker,
 }
@@ -51,8 +53,9 @@ impl Connector {
         deadline: Instant,
         allowed: Duration,
         stopwatch: &mut Stopwatch,
-    ) -> Result<Connection, Failure> {
-        if !self.versions.may_be_http2(origin.secure) {
+    ) -> Result<Connection, Unconnected> {
+        // A proxy that is asked for URLs is asked over HTTP/1.1.
+        if !self.versions.may_be_http2(origin.secure) || self.routes.by_url(origin).is_some() {
             return self.connect(origin, None, deadline, allowed, stopwatch).await;
         }
         let known = self.pool.borrow_mut().known(origin);
@@ -71,15 +74,16 @@ impl Connector {
                 return Ok(stream.into());
             }
             if now >= until {
-                return Err(known.last_failure().unwrap_or_else(|| {
+                let late = || {
                     classify::connect_timeout(&origin.to_string(), "another's connection", allowed)
-                }));
+                };
+                return Err(known.last_failure().unwrap_or_else(late).into());
             }
             if let Some(under_way) = known.begin(alone, now) {
                 let whose = Some(Asking::Any(under_way));
                 let left = until.saturating_duration_since(now);
                 let made = self.connect(origin, whose, deadline, left, stopwatch).await;
-                return made.inspect_err(|failure| known.failed(failure));
+                return made.inspect_err(|unconnected| known.failed(&unconnected.failure));
             }
             stopwatch.begin(Phase::Connect, now);
             known.wait(alone, until).await;
@@ -94,9 +98,16 @@ impl Connector {
         deadline: Instant,
         allowed: Duration,
         stopwatch: &mut Stopwatch,
-    ) -> Result<Connection, Failure> {
+    ) -> Result<Connection, Unconnected> {
+        let route = self.routes.to(origin);
         let mut until = (Instant::now() + allowed).min(deadline);
-        let addresses = self.addresses(origin, until, stopwatch).await?;
+        let address = if route.wants_address() {
+            best(&self.addresses(&route.destination, until, stopwatch).await?)
+        } else {
+            None
+        };
+        let addresses = self.addresses(route.place(), until, stopwatch).await;
+        let addresses = addresses.map_err(|failure| route.blame(failure))?;
         stopwatch.begin(Phase::Connect, Instant::now());
         let late = |stage| classify::connect_timeout(&origin.to_string(), stage, allowed);
         let open = self.pool.borrow_mut().open();
@@ -106,16 +117,17 @@ impl Connector {
         let tcp = loop {
             let first = happy::first(addresses.clone(), connect);
             match tokio::time::timeout_at(until.into(), first).await {
-                Ok(connected) => break connected?,
+                Ok(connected) => break connected.map_err(|failure| route.blame(failure))?,
                 // That we had no descriptor is not the server's doing: it has its time again.
                 Err(_) if starved.take() && Instant::now() < deadline => {
                     until = (Instant::now() + allowed).min(deadline);
                 }
-                Err(_) => return Err(late("the connection")),
+                Err(_) => return Err(route.late(origin, allowed)),
             }
         };
         // Only a hint: without it, requests may be sent later, not wrong.
         let _ = tcp.set_nodelay(true);
+        let leg = route.dial(tcp, address, &self.tls, until, allowed).await?;
         if origin.secure {
             stopwatch.begin(Phase::Tls, Instant::now());
         }
@@ -123,33 +135,34 @@ impl Connector {
             if origin.secure {
                 let http1 = matches!(asking, Some(Asking::Http1(_)));
                 let connector = self.tls.connector(http1).await?;
-                let name = server_name(origin)?;
-                let tls = connector.connect(name, tcp).await;
+                let name = server_name(&origin.host())?;
+                let tls = connector.connect(name, leg).await;
                 let tls = tls.map_err(|error| classify::tls(&origin.host, &error))?;
                 let http2 = tls.get_ref().1.alpn_protocol() == Some(HTTP2);
-                self.handshake(tls, http2, origin, asking, open).await
+                self.handshake(tls, http2, origin, asking, open, false).await
             } else {
-                self.handshake(tcp, false, origin, asking, open).await
+                self.handshake(leg, false, origin, asking, open, route.by_url).await
             }
         };
         let ready = tokio::time::timeout_at(until.into(), setup).await;
-        ready.map_err(|_| late("the TLS handshake"))?
+        let ready = ready.map_err(|_| late("the TLS handshake"))?;
+        ready.map_err(Unconnected::from)
     }
 
     async fn addresses(
         &self,
-        origin: &Origin,
+        place: &Place,
         until: Instant,
         stopwatch: &mut Stopwatch,
     ) -> Result<Vec<SocketAddr>, Failure> {
-        let port = origin.port;
+        let port = place.port;
         let overrides = self.address.overrides.iter();
         let mut chosen: Vec<IpAddr> = overrides
-            .filter(|over| over.port == port && *over.host == *origin.host)
+            .filter(|over| over.port == port && *over.host == *place.host)
             .map(|over| over.address)
             .collect();
         if chosen.is_empty() {
-            chosen = match origin.host() {
+            chosen = match place.host() {
                 Host::Ipv4(address) => vec![address.into()],
                 Host::Ipv6(address) => vec![address.into()],
                 Host::Domain(name) => {
@@ -173,12 +186,13 @@ impl Connector {
         };
         chosen.retain(wanted);
         if chosen.is_empty() {
-            let reason = format!("{} has no {family} address", origin.host);
+            let reason = format!("{} has no {family} address", place.host);
             return Err(Failure::new(FailureKind::NoSuchHost, reason));
         }
         Ok(happy::interleave(chosen, port))
     }
 
+    /// `to_proxy`: requests name whole URLs.
     async fn handshake<T>(
         &self,
         io: T,
@@ -186,6 +200,7 @@ impl Connector {
         origin: &Origin,
         asking: Option<Asking<'_>>,
         open: Open,
+        to_proxy: bool,
     ) -> Result<Connection, Failure>
     where
         T: AsyncRead + AsyncWrite + Unpin + 'static,
@@ -209,6 +224,8 @@ impl Connector {
         let io = TokioIo::new(Metered::new(io, Rc::clone(&meter)));
         let mut builder = http1::Builder::new();
         builder.max_buf_size(defaults::MAX_HEAD);
+        // Some proxies know Proxy-Authorization in this spelling alone.
+        builder.title_case_headers(to_proxy);
         // The handshake of HTTP/1.1 sends nothing and can't fail.
         let (sender, connection) = builder
             .handshake(io)
@@ -264,11 +281,11 @@ async fn connect_tcp(
     }
 }
 
-fn server_name(origin: &Origin) -> Result<ServerName<'static>, Failure> {
-    match origin.host() {
-        Host::Ipv4(address) => Ok(ServerName::IpAddress(IpAddr::from(address).into())),
-        Host::Ipv6(address) => Ok(ServerName::IpAddress(IpAddr::from(address).into())),
-        Host::Domain(name) => ServerName::try_from(name.to_owned()).map_err(|_| {
+pub(super) fn server_name(host: &Host<&str>) -> Result<ServerName<'static>, Failure> {
+    match host {
+        Host::Ipv4(address) => Ok(ServerName::IpAddress(IpAddr::from(*address).into())),
+        Host::Ipv6(address) => Ok(ServerName::IpAddress(IpAddr::from(*address).into())),
+        Host::Domain(name) => ServerName::try_from((*name).to_owned()).map_err(|_| {
             Failure::new(FailureKind::BadName, format!("{name} can't be in a certificate"))
         }),
     }

@@ -1,12 +1,16 @@
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::SystemTime;
 
 use tokio_util::task::TaskTracker;
 
 use super::acceptance::Acceptance;
+use super::authorization::Authorizations;
 use super::connect::Connector;
+use super::cookies::Jar;
 use super::pool::Pool;
 use super::request::Fields;
+use super::route::Routes;
 use super::tls::Tls;
 use crate::error::Error;
 use crate::item::HashAlgorithm;
@@ -22,6 +26,8 @@ pub(super) struct Fetcher {
     pub(super) connector: Connector,
     pub(super) pool: Rc<RefCell<Pool>>,
     pub(super) fields: Fields,
+    pub(super) authorizations: Authorizations,
+    pub(super) cookies: Option<RefCell<Jar>>,
     pub(super) patience: Patience,
     pub(super) max_redirects: u32,
     pub(super) acceptance: Acceptance,
@@ -48,7 +54,12 @@ impl Fetcher {
         let tasks = TaskTracker::new();
         let in_flight = plan.limits.in_flight.get();
         let resolver = Resolver::start(&plan.dns, in_flight, seed, &tasks)?;
-        let budget = connection_budget();
+        let routes = Routes::new(plan.proxies, plan.address.connect_to.clone());
+        let mut budget = connection_budget();
+        if routes.are_shared() {
+            // A proxy is a neighbour too: idle connections to it count among those in flight.
+            budget = budget.min(in_flight);
+        }
         let max_idle = defaults::IDLE_CONNECTIONS.max(in_flight);
         let pool = Rc::new(RefCell::new(Pool::new(budget, max_idle, defaults::IDLE_TIMEOUT)));
         let connector = Connector {
@@ -56,6 +67,7 @@ impl Fetcher {
             tls: Tls::new(plan.tls, plan.http, defaults::TLS_SESSIONS.max(in_flight)),
             versions: plan.http,
             address: plan.address,
+            routes,
             pool: Rc::clone(&pool),
             tasks,
         };
@@ -63,6 +75,8 @@ impl Fetcher {
             connector,
             pool,
             fields: Fields::new(&plan.request),
+            authorizations: Authorizations::new(&plan.credentials),
+            cookies: plan.cookies.map(|plan| RefCell::new(Jar::new(plan, SystemTime::now()))),
             patience: plan.patience,
             max_redirects: plan.request.max_redirects,
             acceptance: Acceptance::new(&plan.request),

@@ -15,7 +15,7 @@ use crate::outcome::{Failure, FailureKind};
 use crate::plan::RequestPlan;
 
 /// Fields that hold secrets of an origin and are told to no other (RFC 9110 §15.4).
-const SECRET: [HeaderName; 3] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
+const SECRET: [HeaderName; 2] = [AUTHORIZATION, COOKIE];
 
 /// The fields that go with every request of a run.
 #[derive(Debug)]
@@ -32,6 +32,8 @@ impl Fields {
         // A request of ours has no body: these could only make it ambiguous.
         own.remove(CONTENT_LENGTH);
         own.remove(TRANSFER_ENCODING);
+        // It is a proxy's, and no origin's.
+        own.remove(PROXY_AUTHORIZATION);
         if !own.contains_key(USER_AGENT) {
             own.insert(USER_AGENT, plan.user_agent.clone());
         }
@@ -45,8 +47,8 @@ impl Fields {
         Self { own, foreign }
     }
 
-    /// A GET. `own` says whether it goes to the item's own origin; only there `authorization`
-    /// goes too. `interim` counts the interim answers to it.
+    /// A GET. `own` says whether it goes to the item's own origin. `authorization` is for the
+    /// origin that it goes to; what the plan's fields say comes before it. `interim` counts the interim answers to it.
     pub(super) fn get(
         &self,
         url: &Url,
@@ -69,7 +71,7 @@ impl Fields {
             let host = HeaderValue::try_from(origin.authority());
             fields.insert(HOST, host.map_err(|error| unfit(error.into()))?);
         }
-        if let Some(authorization) = authorization.filter(|_| own)
+        if let Some(authorization) = authorization
             && !fields.contains_key(AUTHORIZATION)
         {
             fields.insert(AUTHORIZATION, authorization.clone());

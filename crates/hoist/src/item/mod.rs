@@ -14,7 +14,7 @@ pub(crate) use domain_name::{DomainName, WireName};
 pub(crate) use file_name::{FileName, hash as name_hash};
 pub use hash::{BadHash, Hash, HashAlgorithm};
 pub use media_range::{BadMediaRange, MediaRange};
-pub(crate) use origin::Origin;
+pub(crate) use origin::{Origin, host};
 pub use position::Position;
 pub(crate) use target::{Target, without_credentials};
 pub use template::{BadTemplate, NameTemplate};

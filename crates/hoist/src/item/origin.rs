@@ -25,15 +25,7 @@ impl Origin {
 
     /// Whom to connect to.
     pub(crate) fn host(&self) -> Host<&str> {
-        if let Some(v6) = self.host.strip_prefix('[').and_then(|host| host.strip_suffix(']'))
-            && let Ok(address) = v6.parse()
-        {
-            return Host::Ipv6(address);
-        }
-        match self.host.parse() {
-            Ok(address) => Host::Ipv4(address),
-            Err(_) => Host::Domain(&self.host),
-        }
+        host(&self.host)
     }
 
     /// What the Host field holds (RFC 9110 §7.2): the port only where it is not the default.
@@ -44,6 +36,19 @@ impl Origin {
         } else {
             format!("{}:{}", self.host, self.port)
         }
+    }
+}
+
+/// Tells an address, as a URL has it, from a name.
+pub(crate) fn host(text: &str) -> Host<&str> {
+    if let Some(v6) = text.strip_prefix('[').and_then(|host| host.strip_suffix(']'))
+        && let Ok(address) = v6.parse()
+    {
+        return Host::Ipv6(address);
+    }
+    match text.parse() {
+        Ok(address) => Host::Ipv4(address),
+        Err(_) => Host::Domain(text),
     }
 }
 

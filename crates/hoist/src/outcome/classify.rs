@@ -38,6 +38,16 @@ pub(crate) fn connect_timeout(origin: &str, stage: &str, allowed: Duration) -> F
     )
 }
 
+/// A proxy was being told where to, and the connection to it broke. Who it was is said before this.
+pub(crate) fn proxy(error: &std::io::Error) -> Failure {
+    match error.kind() {
+        ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof | ErrorKind::BrokenPipe => {
+            Failure::new(FailureKind::Reset, "it closed the connection while it was told where to")
+        }
+        _ => Failure::new(FailureKind::ConnectFailed, plain(error)),
+    }
+}
+
 /// The TLS handshake failed.
 pub(crate) fn tls(host: &str, error: &std::io::Error) -> Failure {
     let by_rustls =

@@ -68,6 +68,18 @@ pub const IDLE_CONNECTIONS: usize = 512;
 /// The head of an answer, and the read buffer of a connection, in bytes.
 pub const MAX_HEAD: usize = 64 << 10;
 
+/// The head of a proxy's answer to CONNECT, in bytes: there is nothing in it but a status that we need.
+pub const MAX_TUNNEL_HEAD: usize = 16 << 10;
+
+/// Cookies of a run: what a browser is to keep at least (RFC 6265 §6.1).
+pub const COOKIES: usize = 3_000;
+
+/// Cookies of one domain: the same.
+pub const COOKIES_PER_DOMAIN: usize = 50;
+
+/// Bytes of a cookie, name and value: the same.
+pub const COOKIE_BYTES: usize = 4_096;
+
 /// Interim (1xx) answers before the real one.
 pub const MAX_INTERIM: u32 = 8;
 

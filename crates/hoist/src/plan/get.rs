@@ -8,7 +8,10 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue};
 use rustls::pki_types::CertificateDer;
 
-use super::{DnsPlan, Family, HttpVersions, LedgerPlan, Limits, SinkPlan, defaults};
+use super::{
+    ConnectTo, CookiePlan, CredentialsPlan, DnsPlan, Family, HttpVersions, LedgerPlan, Limits,
+    ProxyPlan, SinkPlan, defaults,
+};
 use crate::item::{HashAlgorithm, MediaRange};
 
 /// The validated settings of a download.
@@ -28,6 +31,12 @@ pub struct GetPlan {
     pub dns: DnsPlan,
     /// Which addresses to connect to.
     pub address: AddressPlan,
+    /// Which proxies stand in between.
+    pub proxies: ProxyPlan,
+    /// Users and passwords for origins.
+    pub credentials: CredentialsPlan,
+    /// That cookies are kept, and which are there at first. None: none are kept or sent.
+    pub cookies: Option<CookiePlan>,
     /// Where the bytes go.
     pub sink: SinkPlan,
     /// That a ledger is kept, beside the files of a [`SinkPlan::Directory`]. Beside shards there is
@@ -50,6 +59,9 @@ impl Default for GetPlan {
             http: HttpVersions::default(),
             dns: DnsPlan::default(),
             address: AddressPlan::default(),
+            proxies: ProxyPlan::default(),
+            credentials: CredentialsPlan::default(),
+            cookies: None,
             sink: SinkPlan::default(),
             ledger: None,
             hash: None,
@@ -110,8 +122,8 @@ impl Patience {
 /// What is sent with every request, and what is taken as an answer.
 #[derive(Debug, Clone)]
 pub struct RequestPlan {
-    /// Sent as they are. Authorization, Cookie and Proxy-Authorization go to the item's own origin
-    /// alone, not where it redirects to.
+    /// Sent as they are. Authorization and Cookie go to the item's own origin alone, not where it
+    /// redirects to; Proxy-Authorization goes nowhere: it belongs into [`Proxy`](super::Proxy).
     pub headers: HeaderMap,
     /// The User-Agent, truthful by default.
     pub user_agent: HeaderValue,
@@ -174,8 +186,11 @@ impl fmt::Debug for Roots {
 pub struct AddressPlan {
     /// IPv4, IPv6 or both.
     pub family: Family,
-    /// Addresses that stand in for those of a host and port.
+    /// Addresses that stand in for those of a host and port, a proxy's too.
     pub overrides: Vec<AddressOverride>,
+    /// Hosts and ports that stand in for those of a URL; the first that fits counts. A proxy is asked
+    /// for a tunnel there.
+    pub connect_to: Vec<ConnectTo>,
 }
 
 /// "Connect there for this host and port" (curl's `--resolve`).

@@ -2,16 +2,25 @@
 //!
 //! Nothing is read from the environment here. `defaults` holds every default.
 
+mod bypass;
+mod connect_to;
+mod cookies;
+mod credentials;
 pub mod defaults;
 mod dns;
 mod get;
 mod ledger;
 mod limits;
 mod probe;
+mod proxies;
 mod shards;
 mod sink;
 mod versions;
 
+pub use bypass::{BadBypass, Bypass};
+pub use connect_to::{BadConnectTo, ConnectTo};
+pub use cookies::{Cookie, CookiePlan};
+pub use credentials::{BadCredentials, Credentials, CredentialsPlan};
 pub use dns::{DnsPlan, Family, Via};
 pub use get::{
     AddressOverride, AddressPlan, GetPlan, Patience, ReadRoots, RequestPlan, Roots, TlsPlan,
@@ -19,6 +28,7 @@ pub use get::{
 pub use ledger::{Durable, LedgerPlan};
 pub use limits::Limits;
 pub use probe::{LinesPlan, ProbePlan, Question, RenderLine};
+pub use proxies::{BadProxy, Proxy, ProxyPlan, ProxyScheme};
 pub use shards::{BadShards, ShardLimits, ShardTemplate};
 pub use sink::{Existing, SharedWriter, SinkPlan};
 pub use versions::HttpVersions;
