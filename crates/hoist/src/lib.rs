@@ -61,6 +61,11 @@ pub mod fuzzing {
     pub fn ledger(bytes: &[u8]) {
         crate::ledger::fuzzing::ledger(bytes);
     }
+
+    /// Decodes any bytes as a body that is coded.
+    pub fn decode(bytes: &[u8]) {
+        crate::sink::fuzzing::decode(bytes);
+    }
 }
 
 /// Gets every URL with the default plan: into the current folder, in the order of completion.

@@ -9,6 +9,7 @@ use hoist::item::{HashAlgorithm, MediaRange, NameTemplate};
 use hoist::plan::{AddressOverride, BadShards, ShardTemplate, defaults};
 use http::{HeaderName, HeaderValue};
 
+use super::decode::DecodeArgs;
 use super::input::Input;
 use super::ledger::LedgerArgs;
 use super::network::NetworkArgs;
@@ -35,6 +36,10 @@ name~POSITION. URLs given as arguments do overwrite, as with curl.
 --accept also goes to the servers, as the header Accept, unless -H gives that. What another
 type comes as, or smaller than --min-size, is a failure (not_acceptable), and no file. An
 answer without a type counts as application/octet-stream.
+
+Bodies are saved as they are sent, and none is asked for coded. With --decode they are; then sizes
+and hashes are those of the decoded bytes (--max-size holds for the received ones too), the name and
+the type stay. What can't be decoded whole is a failure, and no file.
 
 In a shard each body is POSITION.EXT, or NAME~POSITION.EXT where a name is given, and its outcome
 is beside it as .json. A shard has its name once it is full, or the run complete: then it is whole.
@@ -102,6 +107,8 @@ pub(super) struct GetArgs {
     /// The largest body
     #[arg(long, value_name = "BYTES", value_parser = values::bytes, default_value = "16G")]
     pub(super) max_size: u64,
+    #[command(flatten)]
+    pub(super) decode: DecodeArgs,
     /// Tell each body's hash: in JSON lines and on record
     #[arg(long, value_name = "blake3|sha256|md5")]
     pub(super) hash: Option<HashAlgorithm>,

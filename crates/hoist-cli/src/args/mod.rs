@@ -7,6 +7,7 @@
 mod check;
 mod cookie_file;
 mod countries;
+mod decode;
 mod flags;
 mod get;
 mod header_file;

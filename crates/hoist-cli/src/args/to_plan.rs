@@ -163,6 +163,7 @@ impl GetArgs {
             http: self.versions.plan(),
             sink,
             hash: self.hash,
+            decode: self.decode.plan(),
             ..GetPlan::default()
         };
         plan.address.family = match (self.ipv4, self.ipv6) {

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "in a test an unwrap is a finding")]
 
 mod check;
+mod decode;
 mod descriptors;
 mod flags;
 mod fresh;

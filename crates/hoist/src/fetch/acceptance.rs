@@ -35,6 +35,15 @@ impl Acceptance {
         }
     }
 
+    /// The same of a coded body: how long it is decoded is not known yet.
+    pub(super) fn judge_coded(&self, headers: &HeaderMap, framing: Framing) -> Result<(), Failure> {
+        self.judge_type(headers)?;
+        match framing {
+            Framing::Length(promised) => self.judge_part(promised),
+            Framing::Chunked | Framing::UntilClose => Ok(()),
+        }
+    }
+
     /// Whether more bytes of a body may come, now that there are so many.
     pub(super) fn judge_part(&self, bytes: u64) -> Result<(), Failure> {
         if bytes > self.max { Err(self.too_large(bytes)) } else { Ok(()) }

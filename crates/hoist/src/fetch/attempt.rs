@@ -1,7 +1,7 @@
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime};
 
-use http::Response;
+use http::{HeaderMap, Response};
 
 use super::answer::{Framing, Meaning, content_type};
 use super::body::{Broken, DRAIN, Receiving, drain};
@@ -15,7 +15,7 @@ use crate::item::{FileName, NameTemplate, Origin, Position, Target};
 use crate::outcome::classify::{Remedy, Seen, seconds};
 use crate::outcome::{Failure, FailureKind, Phase, Timing};
 use crate::schedule::{Retry, Ticket};
-use crate::sink::{HashWish, Wanted};
+use crate::sink::{Coded, HashWish, Wanted};
 
 /// One attempt at an item, or the part of it after a redirect.
 #[derive(Debug)]
@@ -215,10 +215,13 @@ impl Attempt {
         let framing = Framing::of(&parts)?;
         match Meaning::of(&parts, SystemTime::now()) {
             Meaning::Body => {
-                if let Err(failure) = fetcher.acceptance.judge(&parts.headers, framing) {
-                    self.drain(fetcher, connection, body, framing).await;
-                    return Err(failure);
-                }
+                let coded = match Self::judge(fetcher, &parts.headers, framing) {
+                    Ok(coded) => coded,
+                    Err(failure) => {
+                        self.drain(fetcher, connection, body, framing).await;
+                        return Err(failure);
+                    }
+                };
                 let meter = Rc::clone(&connection.meter);
                 let receiving = Receiving {
                     meter: &meter,
@@ -227,9 +230,10 @@ impl Attempt {
                     report: &fetcher.report,
                     ticket: self.ticket,
                     acceptance: &fetcher.acceptance,
+                    codings: fetcher.codings.as_ref(),
                 };
                 let content_type = content_type(&parts.headers);
-                let wanted = self.wanted(fetcher, content_type.as_deref());
+                let wanted = self.wanted(fetcher, content_type.as_deref(), coded);
                 match receiving.receive(body, framing, wanted).await {
                     Ok(tail) => {
                         watch.stopwatch.end(meter.last_received());
@@ -276,7 +280,27 @@ impl Attempt {
         }
     }
 
-    fn wanted(&self, fetcher: &Fetcher, content_type: Option<&str>) -> Wanted {
+    /// Whether a body is taken, as far as its head tells; and how it is coded.
+    fn judge(
+        fetcher: &Fetcher,
+        headers: &HeaderMap,
+        framing: Framing,
+    ) -> Result<Option<Box<Coded>>, Failure> {
+        let coded =
+            fetcher.codings.as_ref().map(|codings| codings.of(headers)).transpose()?.flatten();
+        match coded {
+            Some(_) => fetcher.acceptance.judge_coded(headers, framing)?,
+            None => fetcher.acceptance.judge(headers, framing)?,
+        }
+        Ok(coded)
+    }
+
+    fn wanted(
+        &self,
+        fetcher: &Fetcher,
+        content_type: Option<&str>,
+        coded: Option<Box<Coded>>,
+    ) -> Wanted {
         let Target { url, name, hash, .. } = &*self.target;
         let given = match (name, &self.template) {
             (Some(name), _) => Some(FileName::from_text(name)),
@@ -291,7 +315,7 @@ impl Attempt {
             None => FileName::from_url(url),
         };
         let hash = HashWish { promised: hash.as_deref().copied(), told: fetcher.hash };
-        Wanted { position: self.position, name, hash }
+        Wanted { position: self.position, name, hash, coded }
     }
 
     async fn drain(

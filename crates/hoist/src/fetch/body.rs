@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -5,6 +6,7 @@ use http_body_util::BodyExt;
 
 use super::acceptance::Acceptance;
 use super::answer::Framing;
+use super::coding::Codings;
 use super::meter::Meter;
 use super::patience::{Overdue, Watch};
 use super::transport::Arriving;
@@ -12,10 +14,13 @@ use crate::outcome::classify::{Seen, seconds};
 use crate::outcome::{Failure, FailureKind};
 use crate::report::{Report, add};
 use crate::schedule::Ticket;
-use crate::sink::{Handover, Wanted};
+use crate::sink::{Coded, Handover, Wanted};
 
 /// Bytes gathered before they are handed to a writer: a small file is one handover.
 const GATHER: usize = 64 << 10;
+/// The same of a body that is decoded, at first: one that is no longer is decoded in one go, and no
+/// memory is kept for it.
+const GATHER_CODED: usize = 256 << 10;
 /// Bytes of a body nobody wants that are read to keep the connection.
 pub(super) const DRAIN: u64 = 64 << 10;
 /// Time given to such a body.
@@ -29,6 +34,8 @@ pub(super) struct Receiving<'a> {
     pub(super) report: &'a Report,
     pub(super) ticket: Ticket,
     pub(super) acceptance: &'a Acceptance,
+    /// Where content codings are undone.
+    pub(super) codings: Option<&'a Codings>,
 }
 
 /// The last bytes of a body that is whole, not yet handed over.
@@ -55,16 +62,21 @@ impl Receiving<'_> {
         framing: Framing,
         wanted: Wanted,
     ) -> Result<Tail, Broken> {
+        let spoiled = wanted.coded.as_ref().map(|coded| Arc::clone(&coded.spoiled));
         let mut begin = Some(Box::new(wanted));
         let mut chunks = Vec::new();
         let mut gathered = 0;
+        let mut enough = if spoiled.is_some() { GATHER_CODED } else { GATHER };
         loop {
             let frame = self.watch.guard(self.meter, body.frame()).await;
             let broken = |failure| Broken { failure, begun: begin.is_none() };
             let length = self.watch.received();
             let data = match frame {
                 Ok(None) => {
-                    self.acceptance.judge_whole(length).map_err(broken)?;
+                    // One that is coded is judged once it is decoded.
+                    if spoiled.is_none() {
+                        self.acceptance.judge_whole(length).map_err(broken)?;
+                    }
                     return Ok(Tail { begin, chunks });
                 }
                 Ok(Some(Ok(frame))) => match frame.into_data() {
@@ -87,15 +99,32 @@ impl Receiving<'_> {
             self.acceptance.judge_part(self.watch.received()).map_err(broken)?;
             gathered += data.len();
             chunks.push(data);
-            if gathered >= GATHER {
+            if gathered >= enough {
                 gathered = 0;
+                enough = GATHER;
+                if let Some(coded) = begin.as_mut().and_then(|wanted| wanted.coded.as_mut()) {
+                    self.reserve(coded).await?;
+                }
                 self.handover
                     .write(self.ticket, begin.take(), std::mem::take(&mut chunks), false)
                     .await;
                 // A slow disk is not the server's fault.
                 self.watch.begin();
+                if let Some(failure) = spoiled.as_ref().and_then(|spoiled| spoiled.get()) {
+                    return Err(Broken { failure: failure.clone(), begun: true });
+                }
             }
         }
+    }
+
+    /// Waits for memory to decode a long body; nothing of it has been handed over yet.
+    async fn reserve(&self, coded: &mut Coded) -> Result<(), Broken> {
+        let Some(codings) = self.codings else { return Ok(()) };
+        if codings.reserve(coded, self.watch.deadline()).await {
+            return Ok(());
+        }
+        let failure = self.watch.deadline_failure("it waited for memory to be decoded in");
+        Err(Broken { failure, begun: false })
     }
 
     fn overdue(&self, overdue: Overdue, received: u64) -> Failure {

@@ -6,6 +6,7 @@ use tokio_util::task::TaskTracker;
 
 use super::acceptance::Acceptance;
 use super::authorization::Authorizations;
+use super::coding::Codings;
 use super::connect::Connector;
 use super::cookies::Jar;
 use super::pool::Pool;
@@ -31,6 +32,8 @@ pub(super) struct Fetcher {
     pub(super) patience: Patience,
     pub(super) max_redirects: u32,
     pub(super) acceptance: Acceptance,
+    /// Where content codings are undone.
+    pub(super) codings: Option<Codings>,
     /// Of every body.
     pub(super) hash: Option<HashAlgorithm>,
     pub(super) handover: Handover,
@@ -46,7 +49,7 @@ const RESERVED: usize = 64;
 
 impl Fetcher {
     pub(super) fn start(
-        plan: GetPlan,
+        mut plan: GetPlan,
         handover: Handover,
         seed: u64,
         report: Report,
@@ -71,6 +74,7 @@ impl Fetcher {
             pool: Rc::clone(&pool),
             tasks,
         };
+        let codings = plan.decode.map(|decode| Codings::new(&decode, &mut plan.request));
         Ok(Self {
             connector,
             pool,
@@ -80,6 +84,7 @@ impl Fetcher {
             patience: plan.patience,
             max_redirects: plan.request.max_redirects,
             acceptance: Acceptance::new(&plan.request),
+            codings,
             hash: plan.hash,
             handover,
             streams_out: matches!(plan.sink, SinkPlan::Writer(_)),

@@ -9,7 +9,7 @@ use super::fetcher::Fetcher;
 use super::redirect::Hop;
 use crate::error::Error;
 use crate::input::Line;
-use crate::item::{NameTemplate, Origin, Position, Target, without_credentials};
+use crate::item::{Hash, NameTemplate, Origin, Position, Target, without_credentials};
 use crate::outcome::classify::seconds;
 use crate::outcome::{Failure, FailureKind, GetOutcome, GetVerdict, Phase, Timing};
 use crate::plan::{GetPlan, SinkPlan};
@@ -103,6 +103,18 @@ impl GetJob {
             member: None,
             hash: None,
             timing: progress.map_or_else(Timing::default, |progress| progress.timing),
+        }
+    }
+
+    fn finished(item: &GetItem, finished: Finished, hash: Option<Hash>) -> (GetOutcome, Left) {
+        let mut outcome = Self::outcome(item, GetVerdict::Ok, None);
+        outcome.hash = hash;
+        match finished {
+            Finished::At(path) => {
+                outcome.path = path;
+                (outcome, Left::Nothing)
+            }
+            Finished::Left(left) => (outcome, left),
         }
     }
 
@@ -277,22 +289,20 @@ impl Job for GetJob {
     }
 
     fn saved(&mut self, item: &mut GetItem, written: Written) -> (GetOutcome, Left) {
+        let failed = |item: &GetItem, failure| {
+            (Self::outcome(item, GetVerdict::Failed, Some(failure)), Left::Nothing)
+        };
         let (mut outcome, left) = match written {
-            Written::Finished(finished, hash) => {
-                let mut outcome = Self::outcome(item, GetVerdict::Ok, None);
-                outcome.hash = hash;
-                match finished {
-                    Finished::At(path) => {
-                        outcome.path = path;
-                        (outcome, Left::Nothing)
-                    }
-                    Finished::Left(left) => (outcome, left),
-                }
+            Written::Finished(finished, hash) => Self::finished(item, finished, hash),
+            Written::Decoded(finished, hash, bytes) => {
+                let (mut outcome, left) = Self::finished(item, finished, hash);
+                outcome.bytes = bytes;
+                (outcome, left)
             }
+            Written::Refused(failure) => failed(item, failure),
             Written::Mismatched(Mismatch { promised, found }) => {
                 let reason = format!("the body has {found}; {promised} was promised");
-                let failure = Failure::new(FailureKind::HashMismatch, reason);
-                (Self::outcome(item, GetVerdict::Failed, Some(failure)), Left::Nothing)
+                failed(item, Failure::new(FailureKind::HashMismatch, reason))
             }
         };
         let last = item.progress.as_mut().and_then(|progress| progress.last.take());

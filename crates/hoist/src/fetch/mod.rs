@@ -9,6 +9,7 @@ mod answer;
 mod attempt;
 mod authorization;
 mod body;
+mod coding;
 mod connect;
 mod cookies;
 mod fetcher;

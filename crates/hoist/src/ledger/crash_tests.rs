@@ -395,7 +395,7 @@ impl World {
 /// A body is whole, and waits for its record.
 fn staged<S: Sink>(sink: &mut S, n: u64, name: FileName) -> Result<Left, Error> {
     let hash = HashWish::default();
-    let mut part = sink.begin(Wanted { position: Position(n), name, hash })?;
+    let mut part = sink.begin(Wanted { position: Position(n), name, hash, coded: None })?;
     for piece in body(n).chunks(20) {
         sink.write(&mut part, piece)?;
     }

@@ -51,7 +51,8 @@ pub struct GetOutcome {
     pub failure: Option<Failure>,
     /// The status of the last answer.
     pub status: Option<u16>,
-    /// The bytes of the body that were received in the last attempt.
+    /// The bytes of the body that were received in the last attempt; of a body that was decoded
+    /// ([`crate::plan::GetPlan::decode`]), those that were saved.
     pub bytes: u64,
     /// Where the body was saved. A shard is there once it is full, or the run complete.
     pub path: Option<PathBuf>,

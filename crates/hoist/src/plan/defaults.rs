@@ -1,6 +1,6 @@
 //! Every default, with its unit and its reason.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
 const fn count(n: usize) -> NonZeroUsize {
@@ -44,6 +44,23 @@ pub const MIN_BODY: u64 = 0;
 
 /// The largest body: far above what a list of files holds, below what fills a disk by surprise.
 pub const MAX_BODY: u64 = 16 << 30;
+
+/// Decoded bytes for each one of a coded body: httpd's bound for bodies that it inflates. Text comes
+/// to 5 or 20, what is sparse or repeats itself to 100; `DEFLATE` can't go beyond 1,032, zstd and brotli
+/// can go beyond 10,000.
+pub const MAX_EXPANSION: NonZeroU32 = NonZeroU32::new(200).expect("defaults are not zero");
+
+/// Bytes that a coded body may decode to however few they were: a small file of zeros is no attack,
+/// and this harms no disk.
+pub const FREE_EXPANSION: u64 = 8 << 20;
+
+/// Content codings of one body: nobody needs two, and each one costs time.
+pub const MAX_CODINGS: usize = 4;
+
+/// Bytes of memory for decoders that are kept from one piece of a body to the next: 28 of zstd at once,
+/// or 14 of brotli. Bodies up to 256 KiB are decoded in one go and take none of it, nor do single
+/// `gzip` and `deflate`, which have 128 KiB each.
+pub const DECODERS_MEMORY: usize = 256 << 20;
 
 /// For all attempts of a URL together.
 pub const GET_DEADLINE: Duration = Duration::from_mins(5);

@@ -9,8 +9,8 @@ use http::{HeaderMap, HeaderValue};
 use rustls::pki_types::CertificateDer;
 
 use super::{
-    ConnectTo, CookiePlan, CredentialsPlan, DnsPlan, Family, HttpVersions, LedgerPlan, Limits,
-    ProxyPlan, SinkPlan, defaults,
+    ConnectTo, CookiePlan, CredentialsPlan, DecodePlan, DnsPlan, Family, HttpVersions, LedgerPlan,
+    Limits, ProxyPlan, SinkPlan, defaults,
 };
 use crate::item::{HashAlgorithm, MediaRange};
 
@@ -45,6 +45,9 @@ pub struct GetPlan {
     /// Every body is hashed so, and its outcome tells it. Hashes that items promise are verified in
     /// any case.
     pub hash: Option<HashAlgorithm>,
+    /// Content codings are asked for and taken off. None: bodies are saved as they are sent, and none
+    /// is asked for.
+    pub decode: Option<DecodePlan>,
     /// Seeds ids and jitter. None: from the system's randomness.
     pub seed: Option<u64>,
 }
@@ -65,6 +68,7 @@ impl Default for GetPlan {
             sink: SinkPlan::default(),
             ledger: None,
             hash: None,
+            decode: None,
             seed: None,
         }
     }

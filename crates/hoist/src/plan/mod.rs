@@ -6,6 +6,7 @@ mod bypass;
 mod connect_to;
 mod cookies;
 mod credentials;
+mod decode;
 pub mod defaults;
 mod dns;
 mod get;
@@ -21,6 +22,7 @@ pub use bypass::{BadBypass, Bypass};
 pub use connect_to::{BadConnectTo, ConnectTo};
 pub use cookies::{Cookie, CookiePlan};
 pub use credentials::{BadCredentials, Credentials, CredentialsPlan};
+pub use decode::DecodePlan;
 pub use dns::{DnsPlan, Family, Via};
 pub use get::{
     AddressOverride, AddressPlan, GetPlan, Patience, ReadRoots, RequestPlan, Roots, TlsPlan,

@@ -18,7 +18,7 @@ use crate::sys::{Disk, Fault, Fs, Memory};
 
 fn wanted(position: u64, name: &str) -> Wanted {
     let hash = HashWish::default();
-    Wanted { position: Position(position), name: FileName::from_text(name), hash }
+    Wanted { position: Position(position), name: FileName::from_text(name), hash, coded: None }
 }
 
 /// Saves a body in three pieces.

@@ -173,7 +173,12 @@ mod tests {
 
     fn wanted(position: u64) -> Wanted {
         let hash = HashWish::default();
-        Wanted { position: Position(position), name: FileName::from_text("x.bin"), hash }
+        Wanted {
+            position: Position(position),
+            name: FileName::from_text("x.bin"),
+            hash,
+            coded: None,
+        }
     }
 
     #[test]

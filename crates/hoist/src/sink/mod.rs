@@ -9,6 +9,7 @@
 
 #[cfg(test)]
 mod contract;
+mod decoding;
 mod directory;
 mod files;
 mod gathering;
@@ -24,6 +25,9 @@ pub(crate) mod tar;
 mod unit;
 mod writer;
 
+#[cfg(fuzzing)]
+pub(crate) use decoding::fuzzing;
+pub(crate) use decoding::{Coded, ContentCoding, DecodeLimits};
 pub(crate) use directory::{Directory, PRIVATE};
 pub(crate) use files::{Files, checksum};
 pub(crate) use gathering::Gathering;
@@ -42,11 +46,13 @@ use crate::error::Error;
 use crate::item::{FileName, Position};
 
 /// A body that is to be saved.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Wanted {
     pub(crate) position: Position,
     pub(crate) name: FileName,
     pub(crate) hash: HashWish,
+    /// It is decoded first. No sink sees this.
+    pub(crate) coded: Option<Box<Coded>>,
 }
 
 /// What became of a body that is whole.

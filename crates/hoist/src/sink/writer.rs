@@ -9,10 +9,12 @@ use bytes::Bytes;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
+use super::decoding::Undoing;
 use super::hashing::Hashing;
 use super::{Finished, Mismatch, Sink, Wanted};
 use crate::error::Error;
 use crate::item::Hash;
+use crate::outcome::Failure;
 use crate::schedule::Ticket;
 
 /// The threads that write, seen from the I/O thread. Bodies wait for them in a channel that is
@@ -44,6 +46,10 @@ pub(crate) type Completion = (Ticket, Result<Written, Error>);
 pub(crate) enum Written {
     /// It is finished. Its hash, where one was asked for.
     Finished(Finished, Option<Hash>),
+    /// The same of one that was decoded, and the bytes it has decoded.
+    Decoded(Finished, Option<Hash>, u64),
+    /// It can't be decoded, or not into what was asked for: nothing of it stays.
+    Refused(Failure),
     /// It is not the body that was promised: nothing of it stays.
     Mismatched(Mismatch),
 }
@@ -182,6 +188,8 @@ impl Handover {
 struct Writer<S: Sink> {
     sink: S,
     parts: HashMap<Ticket, Part<S>>,
+    /// Bodies that are decoded first.
+    coded: Undoing<S>,
     /// What the I/O thread is to be told next.
     done: Vec<Completion>,
     completed: mpsc::Sender<Vec<Completion>>,
@@ -195,7 +203,13 @@ struct Part<S: Sink> {
 
 impl<S: Sink> Writer<S> {
     fn new(sink: S, completed: mpsc::Sender<Vec<Completion>>) -> Self {
-        Self { sink, parts: HashMap::new(), done: Vec::new(), completed }
+        Self {
+            sink,
+            parts: HashMap::new(),
+            coded: Undoing::new(),
+            done: Vec::new(),
+            completed,
+        }
     }
 
     fn run(mut self, mut tasks: mpsc::Receiver<Vec<Task>>) {
@@ -211,6 +225,7 @@ impl<S: Sink> Writer<S> {
                 let _ = self.completed.blocking_send(std::mem::take(&mut self.done));
             }
         }
+        self.coded.close(&mut self.sink);
         for (_, part) in self.parts.drain() {
             let _ = self.sink.discard(part.of_sink);
         }
@@ -233,10 +248,18 @@ impl<S: Sink> Writer<S> {
     fn write(
         &mut self,
         ticket: Ticket,
-        begin: Option<Box<Wanted>>,
+        mut begin: Option<Box<Wanted>>,
         chunks: &[Bytes],
         finish: bool,
     ) -> Result<Option<Written>, Error> {
+        if let Some(coded) = begin.as_mut().and_then(|wanted| wanted.coded.take())
+            && let Some(wanted) = begin.take()
+        {
+            self.coded.begin(ticket, *coded, wanted);
+        }
+        if self.coded.has(ticket) {
+            return self.coded.write(&mut self.sink, ticket, chunks, finish);
+        }
         let mut hashing = match &begin {
             Some(wanted) => Hashing::new(wanted.hash).map(Box::new),
             None => self.parts.get_mut(&ticket).and_then(|part| part.hashing.take()),
@@ -275,7 +298,7 @@ impl<S: Sink> Writer<S> {
     fn discard(&mut self, ticket: Ticket) -> Result<(), Error> {
         match self.parts.remove(&ticket) {
             Some(part) => self.sink.discard(part.of_sink),
-            None => Ok(()),
+            None => self.coded.discard(&mut self.sink, ticket),
         }
     }
 }
