@@ -13,6 +13,7 @@ use super::decode::DecodeArgs;
 use super::input::Input;
 use super::ledger::LedgerArgs;
 use super::network::NetworkArgs;
+use super::names::NamesArgs;
 use super::values;
 use super::versions::VersionArgs;
 
@@ -46,6 +47,10 @@ is beside it as .json. A shard has its name once it is full, or the run complete
 
 What became of each line of a list is on record in DIR/.hoist. The same command again goes on
 where it stopped, however it stopped; 'hoist outcomes DIR' prints the record.
+
+Host names are looked up as resolv.conf says (also LOCALDOMAIN and RES_OPTIONS), and remembered for
+as long as the DNS allows. --via system asks getaddrinfo: for nsswitch, mDNS or split DNS. Of
+servers named with --via dns:// alone, names are asked as they stand.
 
 Durations: 30s, 500ms, 2m; a bare number is in seconds. Bytes: 1000, 64K, 10M, 16G.
 SSL_CERT_FILE names the trusted certificates in place of the system's.
@@ -158,6 +163,7 @@ pub(super) struct GetArgs {
     pub(super) quiet: bool,
     #[command(flatten)]
     pub(super) versions: VersionArgs,
+    pub(super) names: NamesArgs,
     #[command(flatten)]
     pub(super) ledger: LedgerArgs,
     #[command(flatten)]

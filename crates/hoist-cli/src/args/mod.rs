@@ -13,6 +13,7 @@ mod get;
 mod header_file;
 mod input;
 mod ledger;
+mod names;
 mod netrc;
 mod network;
 mod outcomes;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use hoist::plan::{
     DnsPlan, Existing, Family, Patience, ProbePlan, Question, RequestPlan, ShardLimits, SinkPlan,
-    TlsPlan, Via,
+    TlsPlan,
 };
 use hoist::{GetPlan, plan::Limits};
 use http::HeaderValue;
@@ -17,8 +17,9 @@ use rustix::fd::AsFd;
 use super::flags::FlagsJob;
 use super::get::{GetArgs, GetFormat, GetJob, Header, Saving, Shards};
 use super::input::{self, Given};
+use super::names;
 use super::network;
-use super::probe::{ProbeArgs, ProbeJob, RecordType, ViaArg};
+use super::probe::{ProbeArgs, ProbeJob, RecordType};
 use super::roots;
 use super::said::Refused;
 
@@ -30,7 +31,11 @@ impl ProbeArgs {
         let plan = ProbePlan {
             limits: Limits { in_flight: self.max, ..Limits::probe() },
             question: question(&self.types),
-            dns: DnsPlan { timeout: self.timeout, retries: self.retries, ..via(&self.via)? },
+            dns: DnsPlan {
+                timeout: self.timeout,
+                retries: self.retries,
+                ..names::via(&self.via, "probe")?
+            },
             deadline: self.deadline,
             output: None,
             seed: None,
@@ -70,35 +75,6 @@ fn question(types: &[RecordType]) -> Question {
         (false, true) => Question::Aaaa,
         (true, true) => Question::Both,
     }
-}
-
-/// Whom to ask. Servers named outright stand alone: neither resolv.conf nor the hosts file has a
-/// say then.
-fn via(typed: &[ViaArg]) -> Result<DnsPlan, Refused> {
-    let default = DnsPlan::default();
-    if typed.is_empty() {
-        return Ok(default);
-    }
-    if typed.contains(&ViaArg::System) {
-        if typed.iter().any(|via| *via != ViaArg::System) {
-            let message = "--via system asks the system alone; leave out the other --via";
-            return Err(Refused::Usage("probe", message.to_owned()));
-        }
-        return Ok(DnsPlan { via: Via::System, ..default });
-    }
-    let servers = typed.iter().filter_map(|via| match via {
-        ViaArg::Server(address) => Some(*address),
-        _ => None,
-    });
-    let servers: Vec<_> = servers.collect();
-    if typed.contains(&ViaArg::ResolvConf) {
-        let via = match default.via {
-            Via::Dns { resolv_conf, .. } => Via::Dns { resolv_conf, servers },
-            Via::System => Via::System,
-        };
-        return Ok(DnsPlan { via, ..default });
-    }
-    Ok(DnsPlan { via: Via::Dns { resolv_conf: None, servers }, hosts: None, ..default })
 }
 
 impl GetArgs {
@@ -149,6 +125,7 @@ impl GetArgs {
             patience.deadline = deadline;
             patience.deadline_per_mib = Duration::ZERO;
         }
+        let (dns, names) = self.names.plan()?;
         let mut plan = GetPlan {
             limits: Limits { in_flight: self.max, per_origin: self.per_origin, ..Limits::get() },
             patience,
@@ -164,6 +141,8 @@ impl GetArgs {
             sink,
             hash: self.hash,
             decode: self.decode.plan(),
+            dns,
+            names,
             ..GetPlan::default()
         };
         plan.address.family = match (self.ipv4, self.ipv6) {
@@ -270,31 +249,5 @@ impl FlagsJob {
             format!("{base}/{lower}/{lower}.gif\t{code}.gif")
         };
         self.codes.iter().map(item).collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn servers(plan: DnsPlan) -> Option<(bool, usize, bool)> {
-        let hosts = plan.hosts.is_some();
-        match plan.via {
-            Via::Dns { resolv_conf, servers } => {
-                Some((resolv_conf.is_some(), servers.len(), hosts))
-            }
-            Via::System => None,
-        }
-    }
-
-    #[test]
-    fn named_servers_stand_alone() {
-        let server = ViaArg::Server(([127, 0, 0, 1], 53).into());
-        let plan = |typed: &[ViaArg]| via(typed).map(servers).ok();
-        assert_eq!(plan(&[]), Some(Some((true, 0, true))));
-        assert_eq!(plan(std::slice::from_ref(&server)), Some(Some((false, 1, false))));
-        assert_eq!(plan(&[ViaArg::ResolvConf, server.clone()]), Some(Some((true, 1, true))));
-        assert_eq!(plan(&[ViaArg::System]), Some(None));
-        assert_eq!(plan(&[ViaArg::System, server]), None);
     }
 }

@@ -15,6 +15,7 @@ mod killed;
 mod killed_shards;
 mod mishaps;
 mod network;
+mod names;
 mod outcomes;
 mod probe;
 mod rehearse;

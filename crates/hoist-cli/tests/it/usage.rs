@@ -26,6 +26,8 @@ fn what_makes_no_sense_is_told_with_exit_code_2() {
         &["get", "--hash", "sha256", "http://a/"],
         &["get", "--hash", "sha256", "-o", "-", "http://a/"],
         &["get", "--resolve", "a:1", "http://a/"],
+        &["get", "--via", "system", "--via", "resolv-conf", "http://a/"],
+        &["get", "--via", "9.9.9.9", "http://a/"],
         &["rehearse", "LOCAL", "DELAY", "--port", "1"],
         &["rehearse", "LOCAL", "--loss", "0.5"],
         &["rehearse", "NOWHERE"],

@@ -20,9 +20,8 @@ use crate::attempts::Attempts;
 use crate::hash::hash;
 use crate::truth::{DnsRecord, Proto, Truth};
 
-/// How long answers may be kept, positive and negative, in seconds.
-pub(super) const TTL: u32 = 300;
-pub(super) const NEGATIVE_TTL: u32 = 60;
+/// How long denials may be kept, at most, in seconds.
+const NEGATIVE_TTL: u32 = 60;
 
 /// All that answering needs, shared by the sockets.
 pub(crate) struct Desk {
@@ -32,6 +31,8 @@ pub(crate) struct Desk {
     /// Queries so far.
     pub(crate) arrivals: AtomicU64,
     pub(crate) plan: DnsPlan,
+    /// How long answers may be kept, in seconds.
+    pub(crate) ttl: u32,
     pub(crate) seed: u64,
     pub(crate) truth: Truth,
     pub(crate) attempts: Mutex<Attempts>,
@@ -175,6 +176,11 @@ impl Desk {
         }
     }
 
+    /// How long denials may be kept, in seconds.
+    pub(super) fn negative_ttl(&self) -> u32 {
+        self.ttl.min(NEGATIVE_TTL)
+    }
+
     /// The truth, as a message.
     pub(super) fn tell(
         &self,
@@ -195,16 +201,16 @@ impl Desk {
         let mut writer = query.begin(rcode);
         let mut owner = ASKED;
         for target in &resolution.chain {
-            owner = writer.answer(owner, CNAME, TTL, target.wire());
+            owner = writer.answer(owner, CNAME, self.ttl, target.wire());
         }
         let mut any = query.kind == CNAME && !resolution.chain.is_empty();
         for address in resolution.addresses.iter().flatten() {
-            any |= writer.address(owner, query.kind, TTL, *address);
+            any |= writer.address(owner, query.kind, self.ttl, *address);
         }
         if query.kind == SOA && name == zone.name() {
-            writer.soa(zone.name().wire(), NEGATIVE_TTL, false);
+            writer.soa(zone.name().wire(), self.negative_ttl(), false);
         } else if !any && !resolution.circle && !resolution.outside {
-            writer.soa(zone.name().wire(), NEGATIVE_TTL, true);
+            writer.soa(zone.name().wire(), self.negative_ttl(), true);
         }
         let (bytes, cut) = writer.finish(limit, truncate);
         (rcode, bytes, cut)

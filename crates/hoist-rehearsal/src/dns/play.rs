@@ -101,13 +101,13 @@ impl Desk {
             Fault::Say(rcode) => {
                 let mut writer = query.begin(*rcode);
                 if *rcode == Rcode::NxDomain {
-                    writer.soa(zone.name().wire(), super::answer::NEGATIVE_TTL, true);
+                    writer.soa(zone.name().wire(), self.negative_ttl(), true);
                 }
                 played.say(*rcode, writer.finish(limit, false).0);
             }
             Fault::NoData => {
                 let mut writer = query.begin(Rcode::NoError);
-                writer.soa(zone.name().wire(), super::answer::NEGATIVE_TTL, true);
+                writer.soa(zone.name().wire(), self.negative_ttl(), true);
                 played.say(Rcode::NoError, writer.finish(limit, false).0);
             }
             Fault::Truncate(over_tcp) => match (proto, over_tcp) {
@@ -162,8 +162,8 @@ impl Desk {
             Fault::AliasLoop => {
                 let other = name.below(b"loop");
                 let mut writer = query.begin(Rcode::NoError);
-                let there = writer.answer(ASKED, CNAME, super::answer::TTL, other.wire());
-                writer.answer(there, CNAME, super::answer::TTL, name.wire());
+                let there = writer.answer(ASKED, CNAME, self.ttl, other.wire());
+                writer.answer(there, CNAME, self.ttl, name.wire());
                 played.say(Rcode::NoError, writer.finish(limit, false).0);
             }
         }
@@ -176,10 +176,10 @@ impl Desk {
         let mut owner = ASKED;
         for i in 1..=n {
             let alias = name.below(format!("a{i}").as_bytes());
-            owner = writer.answer(owner, CNAME, super::answer::TTL, alias.wire());
+            owner = writer.answer(owner, CNAME, self.ttl, alias.wire());
         }
         for address in resolve(zone, self.seed, name).addresses.iter().flatten() {
-            writer.address(owner, query.kind, super::answer::TTL, *address);
+            writer.address(owner, query.kind, self.ttl, *address);
         }
         writer.finish(limit, false).0
     }

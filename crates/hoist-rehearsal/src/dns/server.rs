@@ -37,6 +37,8 @@ pub struct DnsRehearsal {
     pub loss: f64,
     /// The share of queries, 0 to 1, answered SERVFAIL.
     pub servfail: f64,
+    /// How long answers may be kept, in whole seconds; denials no longer than a minute.
+    pub ttl: Duration,
     /// Same seed, same decisions, and the same names exist.
     pub seed: u64,
     /// Where the records go.
@@ -52,6 +54,7 @@ impl DnsRehearsal {
             delay: Duration::ZERO..=Duration::ZERO,
             loss: 0.0,
             servfail: 0.0,
+            ttl: Duration::from_mins(5),
             seed: 0,
             truth: Truth::none(),
         }
@@ -83,6 +86,7 @@ impl DnsRehearsal {
         })?;
         let (addrs, sockets): (Vec<_>, Vec<_>) = bound.into_iter().unzip();
         let counters = Arc::new(Counters::default());
+        let ttl = u32::try_from(self.ttl.as_secs()).unwrap_or(u32::MAX);
         let (zones, rules, seed, truth) = (self.zones, self.rules, self.seed, self.truth);
         let (log, counts) = (truth.clone(), Arc::clone(&counters));
         launch("rehearsal-dns", addrs, truth, counters, move || {
@@ -92,6 +96,7 @@ impl DnsRehearsal {
                 rules,
                 arrivals: AtomicU64::new(0),
                 plan,
+                ttl,
                 seed,
                 truth: log,
                 attempts: Mutex::new(Attempts::new()),

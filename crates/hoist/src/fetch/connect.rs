@@ -285,8 +285,12 @@ pub(super) fn server_name(host: &Host<&str>) -> Result<ServerName<'static>, Fail
     match host {
         Host::Ipv4(address) => Ok(ServerName::IpAddress(IpAddr::from(*address).into())),
         Host::Ipv6(address) => Ok(ServerName::IpAddress(IpAddr::from(*address).into())),
-        Host::Domain(name) => ServerName::try_from((*name).to_owned()).map_err(|_| {
-            Failure::new(FailureKind::BadName, format!("{name} can't be in a certificate"))
-        }),
+        Host::Domain(name) => {
+            // The dot of an absolute name is no part of it (RFC 6066 §3).
+            let bare = name.strip_suffix('.').unwrap_or(name);
+            ServerName::try_from(bare.to_owned()).map_err(|_| {
+                Failure::new(FailureKind::BadName, format!("{name} can't be in a certificate"))
+            })
+        }
     }
 }

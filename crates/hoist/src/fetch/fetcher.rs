@@ -56,7 +56,8 @@ impl Fetcher {
     ) -> Result<Self, Error> {
         let tasks = TaskTracker::new();
         let in_flight = plan.limits.in_flight.get();
-        let resolver = Resolver::start(&plan.dns, in_flight, seed, &tasks)?;
+        let seed = plan.seed.map(|_| seed);
+        let resolver = Resolver::start(&plan.dns, Some(&plan.names), in_flight, seed, &tasks)?;
         let routes = Routes::new(plan.proxies, plan.address.connect_to.clone());
         let mut budget = connection_budget();
         if routes.are_shared() {

@@ -140,6 +140,13 @@ impl WireName {
         &self.0
     }
 
+    /// The name of this one within a domain; `None` if that is too long for a name.
+    pub(crate) fn within(&self, domain: &Self) -> Option<Self> {
+        let relative = self.0.strip_suffix(&[0])?;
+        let length = relative.len() + domain.0.len();
+        (length <= MAX_WIRE).then(|| Self(relative.iter().chain(&*domain.0).copied().collect()))
+    }
+
     /// The labels, from the left, without the root's.
     pub(crate) fn labels(&self) -> impl Iterator<Item = &[u8]> {
         let mut rest = self.as_wire();

@@ -28,13 +28,19 @@ impl Origin {
         host(&self.host)
     }
 
+    /// The host without the dot that makes a name absolute: that is for the DNS alone. Certificates
+    /// and SNI have none (RFC 6066 §3), and many servers know no host by a name that ends in one.
+    pub(crate) fn bare_host(&self) -> &str {
+        self.host.strip_suffix('.').unwrap_or(&self.host)
+    }
+
     /// What the Host field holds (RFC 9110 §7.2): the port only where it is not the default.
     pub(crate) fn authority(&self) -> String {
         let default = if self.secure { 443 } else { 80 };
         if self.port == default {
-            self.host.to_string()
+            self.bare_host().to_owned()
         } else {
-            format!("{}:{}", self.host, self.port)
+            format!("{}:{}", self.bare_host(), self.port)
         }
     }
 }
@@ -73,6 +79,14 @@ mod tests {
         assert_eq!(origin("https://a.example:80/").unwrap().to_string(), "https://a.example:80");
         assert_eq!(origin("http://a.example/"), origin("http://u:p@a.EXAMPLE:80/y"));
         assert_eq!(origin("ftp://a.example/"), None);
+    }
+
+    #[test]
+    fn the_dot_of_an_absolute_name_is_for_the_dns_alone() {
+        let absolute = origin("http://A.example.:8000/").unwrap();
+        assert!(matches!(absolute.host(), Host::Domain("a.example.")));
+        assert_eq!((absolute.bare_host(), &*absolute.authority()), ("a.example", "a.example:8000"));
+        assert_ne!(Some(absolute), origin("http://a.example:8000/"));
     }
 
     #[test]

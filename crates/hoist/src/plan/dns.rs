@@ -2,7 +2,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::defaults;
+use super::{Question, defaults};
 
 /// How names are looked up.
 #[derive(Debug, Clone)]
@@ -12,9 +12,11 @@ pub struct DnsPlan {
     /// The hosts file that is looked at first. None: it is not.
     pub hosts: Option<PathBuf>,
     /// For the answer to the first query; later ones are given more, see
-    /// [`defaults::DNS_TIMEOUT_MAX`].
+    /// [`defaults::DNS_TIMEOUT_MAX`]. For the hosts of URLs `options timeout:N` of the resolv.conf goes
+    /// before it.
     pub timeout: Duration,
-    /// Queries after the first one.
+    /// Queries after the first one. For the hosts of URLs `options attempts:N` of the resolv.conf, which
+    /// is rounds over all servers, goes before it.
     pub retries: u32,
 }
 
@@ -60,4 +62,15 @@ pub enum Family {
     V4,
     /// IPv6 alone.
     V6,
+}
+
+impl Family {
+    /// What is asked of a name to have such addresses.
+    pub(crate) fn question(self) -> Question {
+        match self {
+            Self::Any => Question::Both,
+            Self::V4 => Question::A,
+            Self::V6 => Question::Aaaa,
+        }
+    }
 }

@@ -10,7 +10,7 @@ use rustls::pki_types::CertificateDer;
 
 use super::{
     ConnectTo, CookiePlan, CredentialsPlan, DecodePlan, DnsPlan, Family, HttpVersions, LedgerPlan,
-    Limits, ProxyPlan, SinkPlan, defaults,
+    Limits, NamesPlan, ProxyPlan, SinkPlan, defaults,
 };
 use crate::item::{HashAlgorithm, MediaRange};
 
@@ -29,6 +29,8 @@ pub struct GetPlan {
     pub http: HttpVersions,
     /// How host names are looked up.
     pub dns: DnsPlan,
+    /// How short host names are completed.
+    pub names: NamesPlan,
     /// Which addresses to connect to.
     pub address: AddressPlan,
     /// Which proxies stand in between.
@@ -61,6 +63,7 @@ impl Default for GetPlan {
             tls: TlsPlan::default(),
             http: HttpVersions::default(),
             dns: DnsPlan::default(),
+            names: NamesPlan::default(),
             address: AddressPlan::default(),
             proxies: ProxyPlan::default(),
             credentials: CredentialsPlan::default(),

@@ -12,6 +12,7 @@ mod dns;
 mod get;
 mod ledger;
 mod limits;
+mod names;
 mod probe;
 mod proxies;
 mod shards;
@@ -29,6 +30,7 @@ pub use get::{
 };
 pub use ledger::{Durable, LedgerPlan};
 pub use limits::Limits;
+pub use names::NamesPlan;
 pub use probe::{LinesPlan, ProbePlan, Question, RenderLine};
 pub use proxies::{BadProxy, Proxy, ProxyPlan, ProxyScheme};
 pub use shards::{BadShards, ShardLimits, ShardTemplate};

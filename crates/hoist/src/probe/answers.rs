@@ -67,10 +67,11 @@ impl Answer {
         self.record(8, owner, Rtype::NS, 60, name("ns.example").as_wire())
     }
 
-    pub(super) fn soa(self, owner: &str) -> Self {
+    pub(super) fn soa(self, owner: &str, ttl: u32, minimum: u32) -> Self {
         let mut data = [name("ns.example").as_wire(), name("hm.example").as_wire()].concat();
-        data.extend([0; 20]);
-        self.record(8, owner, Rtype::SOA, 60, &data)
+        data.extend([0; 16]);
+        data.extend(minimum.to_be_bytes());
+        self.record(8, owner, Rtype::SOA, ttl, &data)
     }
 
     /// An OPT record with the upper bits of a response code.

@@ -6,20 +6,31 @@ use tokio::sync::Notify;
 
 use super::verdict::Lookup;
 use crate::item::WireName;
-use crate::plan::Family;
+use crate::plan::{Family, Question};
+
+/// A name that is looked up for `fetch`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Host {
+    pub(super) name: WireName,
+    /// Nobody is to complete it. Our own queries are always so; the system is told by a dot.
+    pub(super) absolute: bool,
+}
 
 /// What flights are told apart by: the name and the family.
-pub(super) type FlightKey = (WireName, u8);
+pub(super) type FlightKey = (Host, u8);
 
 /// One lookup that all who want the same name at the same time share.
 #[derive(Debug)]
 pub(super) struct Flight {
-    pub(super) name: WireName,
+    pub(super) host: Host,
+    pub(super) began: Instant,
     family: Family,
     /// Where it is asked for; of no meaning once it is done.
     pub(super) index: Cell<usize>,
     pub(super) waiters: Cell<usize>,
     pub(super) changed: Notify,
+    /// Its failure was taken for what it says of the servers.
+    pub(super) judged: Cell<bool>,
     progress: RefCell<Progress>,
 }
 
@@ -32,18 +43,24 @@ struct Progress {
 
 impl Flight {
     pub(super) fn key(&self) -> FlightKey {
-        (self.name.clone(), self.family as u8)
+        (self.host.clone(), self.family as u8)
     }
 
-    pub(super) fn new(name: WireName, family: Family) -> Self {
+    pub(super) fn new(now: Instant, host: Host, family: Family) -> Self {
         Self {
-            name,
+            host,
+            began: now,
             family,
             index: Cell::new(usize::MAX),
             waiters: Cell::new(0),
             changed: Notify::new(),
+            judged: Cell::new(false),
             progress: RefCell::default(),
         }
+    }
+
+    pub(super) fn question(&self) -> Question {
+        self.family.question()
     }
 
     /// One family has addresses.

@@ -7,13 +7,16 @@ use std::time::Instant;
 use slab::Slab;
 use tokio::sync::Notify;
 
-use super::exchange::{Exchange, Handle};
+use super::cache::Cache;
+use super::exchange::{Exchange, Handle, Resolved};
 use super::flight::{Flight, FlightKey};
 use super::hosts::Hosts;
+use super::silence::Silence;
 use super::system::SystemPool;
 use super::verdict::{Inquiry, Lookup, Step};
 use crate::item::WireName;
-use crate::plan::Question;
+use crate::outcome::Failure;
+use crate::plan::{Question, defaults};
 
 /// What resolver and driver share.
 #[derive(Debug)]
@@ -37,6 +40,8 @@ impl Shared {
                 inquiries: Slab::new(),
                 answered: VecDeque::new(),
                 flights: HashMap::new(),
+                cache: Cache::new(defaults::DNS_CACHE_NAMES, defaults::DNS_CACHE_BYTES),
+                silence: Silence::default(),
             }),
             wake: Notify::new(),
             woken: Cell::new(false),
@@ -77,6 +82,9 @@ pub(super) struct State {
     inquiries: Slab<Inquiring>,
     pub(super) answered: VecDeque<(usize, Lookup)>,
     pub(super) flights: HashMap<FlightKey, Rc<Flight>>,
+    /// Of what flights have brought. Probes neither use nor fill it.
+    cache: Cache,
+    silence: Silence,
 }
 
 /// Whom the answers come from.
@@ -115,25 +123,74 @@ impl State {
         eager: bool,
         deadline: Instant,
     ) -> Option<usize> {
+        let (mut inquiry, types) = Inquiry::new(question, eager);
+        let mut known = [false; 2];
+        if let Who::Flight(flight) = &who {
+            let mut step = Step::Wait;
+            for (known, rtype) in known.iter_mut().zip(types) {
+                if let Some(settled) = self.cache.find(now, &flight.host, *rtype) {
+                    *known = true;
+                    step = inquiry.learn(settled);
+                }
+            }
+            if step == Step::Decided {
+                self.deliver(who, inquiry.into_lookup());
+                return None;
+            }
+            flight.has_some(now, inquiry.addresses_so_far());
+        }
         match &mut self.source {
             Source::System(pool) => Some(pool.ask(now, who, name, question, deadline)),
             Source::Dns { exchange, hosts } => {
-                if let Some(addresses) = hosts.find(name, question) {
+                // What `fetch` asks for was looked up there before it was completed.
+                if let (Who::Probe(_), Some(addresses)) = (&who, hosts.find(name, question)) {
                     self.deliver(who, Lookup::found(addresses));
                     return None;
                 }
-                let (inquiry, types) = Inquiry::new(question, eager);
                 let entry = self.inquiries.vacant_entry();
                 let index = entry.key();
                 let mut handles = [None; 2];
-                for (handle, rtype) in handles.iter_mut().zip(types) {
-                    *handle = Some(exchange.ask(now, index, name.clone(), *rtype, deadline));
+                for ((handle, rtype), known) in handles.iter_mut().zip(types).zip(known) {
+                    if !known {
+                        *handle = Some(exchange.ask(now, index, name.clone(), *rtype, deadline));
+                    }
                 }
                 let name = name.clone();
                 entry.insert(Inquiring { who, name, deadline, inquiry, handles });
                 Some(index)
             }
         }
+    }
+
+    /// Whether it is plain that no server says anything, to anyone.
+    pub(super) fn is_silent(&self) -> bool {
+        match &self.source {
+            Source::Dns { exchange, .. } => self.silence.is_total(exchange.last_reply()),
+            Source::System(_) => false,
+        }
+    }
+
+    /// One who waited for a flight has given it up: others need not wait as long for the same.
+    pub(super) fn gave_up(&mut self, now: Instant, flight: &Flight, failure: &Failure) {
+        self.cache.fail(now, &flight.host, Inquiry::types(flight.question()), failure);
+        if let Source::Dns { exchange, .. } = &self.source
+            && !flight.judged.replace(true)
+        {
+            self.silence.gave_up(flight.began, exchange.last_reply());
+        }
+    }
+
+    /// The flight to join. One that goes on for the second family alone is of use for as long as what
+    /// it had of the first is.
+    pub(super) fn under_way(&mut self, now: Instant, key: &FlightKey) -> Option<Rc<Flight>> {
+        let flight = Rc::clone(self.flights.get(key)?);
+        let types = Inquiry::types(flight.question());
+        let left = flight.waiters.get() == 0;
+        if left && !types.iter().any(|rtype| self.cache.find(now, &key.0, *rtype).is_some()) {
+            self.call_off(&flight);
+            return None;
+        }
+        Some(flight)
     }
 
     /// Nobody waits for it any more.
@@ -154,14 +211,25 @@ impl State {
         let mut asked = false;
         loop {
             let (who, lookup) = match &mut self.source {
-                Source::System(pool) => match pool.poll_answer() {
-                    Some(answer) => answer,
-                    None => return asked,
-                },
+                Source::System(pool) => {
+                    let Some((who, lookup)) = pool.poll_answer() else { return asked };
+                    if let Who::Flight(flight) = &who {
+                        let types = Inquiry::types(flight.question());
+                        self.cache.keep_system(now, &flight.host, types, &lookup);
+                    }
+                    (who, lookup)
+                }
                 Source::Dns { exchange, .. } => {
                     let Some(settled) = exchange.poll_settled() else { return asked };
                     let index = settled.owner;
                     let Some(asking) = self.inquiries.get_mut(index) else { continue };
+                    if let Who::Flight(flight) = &asking.who {
+                        self.cache.keep(now, &flight.host, &settled);
+                        let unknown = matches!(settled.resolved, Resolved::Unknown(_));
+                        if unknown && !flight.judged.replace(true) {
+                            self.silence.gave_up(flight.began, exchange.last_reply());
+                        }
+                    }
                     match asking.inquiry.learn(settled) {
                         Step::Wait => {
                             if let Who::Flight(flight) = &asking.who {

@@ -34,7 +34,8 @@ pub(crate) struct ProbeItem {
 impl ProbeJob {
     pub(crate) fn start(plan: &ProbePlan, seed: u64) -> Result<Self, Error> {
         let tasks = TaskTracker::new();
-        let resolver = Resolver::start(&plan.dns, plan.limits.in_flight.get(), seed, &tasks)?;
+        let (in_flight, seed) = (plan.limits.in_flight.get(), plan.seed.map(|_| seed));
+        let resolver = Resolver::start(&plan.dns, None, in_flight, seed, &tasks)?;
         Ok(Self { resolver, question: plan.question })
     }
 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use domain::base::iana::{Class, Opcode, OptRcode, Rcode, Rtype};
 use domain::base::name::ParsedName;
 use domain::base::{Message, Question, RecordSection};
-use domain::rdata::{A, Aaaa, Cname};
+use domain::rdata::{A, Aaaa, Cname, Soa};
 
 use crate::item::WireName;
 
@@ -16,14 +16,17 @@ const HEADER: usize = 12;
 const MAX_CHAIN: usize = 16;
 
 /// What a server says to a question that is ours.
+///
+/// A `ttl` is in seconds, and the smallest on the way there. That of a denial is from the zone's SOA
+/// record (RFC 2308 §5); without one there is none, and it may not be kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Reply {
-    /// At least one, in the order of the answer; `ttl` is the smallest on the way there.
+    /// At least one, in the order of the answer.
     Addresses { addresses: Vec<IpAddr>, ttl: u32 },
     /// The name exists and has no such record (RFC 2308 §2.2).
-    NoData,
+    NoData { ttl: Option<u32> },
     /// The name does not exist (RFC 2308 §2.1).
-    NxDomain,
+    NxDomain { ttl: Option<u32> },
     /// The name is another one's alias, and the answer ends there: that one is to be asked for.
     Alias { target: WireName, ttl: u32 },
     /// The answer did not fit; it is to be had over TCP (RFC 7766 §5).
@@ -141,7 +144,8 @@ pub(crate) fn read_reply(bytes: &[u8], name: &WireName, rtype: Rtype) -> Option<
             Some(Reply::Useless(problem)) if problem != Problem::Referral => {
                 Some(Reply::Useless(problem))
             }
-            other => other.map(|_| Reply::NxDomain),
+            Some(Reply::NoData { ttl }) => Some(Reply::NxDomain { ttl }),
+            other => other.map(|_| Reply::NxDomain { ttl: None }),
         },
         other => Some(Reply::Useless(Problem::Rcode(other.into()))),
     };
@@ -169,8 +173,10 @@ fn read_answer(message: &Message<&[u8]>, asked: ParsedName<&[u8]>, rtype: Rtype)
             owner = target;
             continue;
         }
-        return Some(match read_authority(message)? {
-            Authority::Soa => Reply::NoData,
+        return Some(match read_authority(message, &owner)? {
+            Authority::Soa(of_zone) => {
+                Reply::NoData { ttl: of_zone.map(|of_zone| of_zone.min(ttl)) }
+            }
             _ if followed > 0 => match to_wire(&owner) {
                 Some(target) => Reply::Alias { target, ttl },
                 None => Reply::Useless(Problem::Malformed),
@@ -180,7 +186,7 @@ fn read_answer(message: &Message<&[u8]>, asked: ParsedName<&[u8]>, rtype: Rtype)
             Authority::Nothing if !message.header().aa() && !message.header().ra() => {
                 Reply::Useless(Problem::Referral)
             }
-            Authority::Nothing => Reply::NoData,
+            Authority::Nothing => Reply::NoData { ttl: None },
         });
     }
     Some(Reply::Useless(Problem::AliasLoop))
@@ -229,18 +235,27 @@ fn read_step<'a>(
 
 /// What the authority section says of an empty answer (RFC 2308 §2.2).
 enum Authority {
-    /// The zone's own word: there is no such record.
-    Soa,
+    /// The zone's own word: there is no such record. How many seconds that may be kept, unless the
+    /// record is of a zone that the name is not in.
+    Soa(Option<u32>),
     /// Others are to be asked.
     Referral,
     Nothing,
 }
 
-fn read_authority(message: &Message<&[u8]>) -> Option<Authority> {
+fn read_authority(message: &Message<&[u8]>, name: &ParsedName<&[u8]>) -> Option<Authority> {
     let mut authority = Authority::Nothing;
     for record in message.authority().ok()? {
-        match record.ok()?.rtype() {
-            Rtype::SOA => return Some(Authority::Soa),
+        let record = record.ok()?;
+        match record.rtype() {
+            Rtype::SOA => {
+                let covers = record.class() == Class::IN && name.ends_with(&record.owner());
+                let ttl = record.ttl();
+                // One that can't be read still says that there is no such record.
+                let soa = record.to_record::<Soa<ParsedName<&[u8]>>>().ok().flatten();
+                let minimum = soa.filter(|_| covers).map(|soa| soa.data().minimum().min(ttl));
+                return Some(Authority::Soa(minimum.map(|ttl| ttl.as_secs())));
+            }
             Rtype::NS => authority = Authority::Referral,
             _ => {}
         }

@@ -54,12 +54,28 @@ fn addresses_are_found_through_aliases() {
 
 #[test]
 fn no_data_is_told_from_no_name() {
-    assert_eq!(read(answer().soa("example")), Reply::NoData);
-    assert_eq!(read(answer()), Reply::NoData);
-    assert_eq!(read(answer().rcode(Rcode::NXDOMAIN)), Reply::NxDomain);
+    let ttl = None;
+    assert_eq!(read(answer().soa("example", 60, 90)), Reply::NoData { ttl: Some(60) });
+    assert_eq!(read(answer()), Reply::NoData { ttl });
+    assert_eq!(read(answer().rcode(Rcode::NXDOMAIN)), Reply::NxDomain { ttl });
     let chain = answer().cname("a.example", "b.example");
-    assert_eq!(read(chain.clone().soa("example")), Reply::NoData);
-    assert_eq!(read(chain.rcode(Rcode::NXDOMAIN)), Reply::NxDomain);
+    assert_eq!(read(chain.clone().soa("example", 60, 90)), Reply::NoData { ttl: Some(30) });
+    assert_eq!(read(chain.rcode(Rcode::NXDOMAIN)), Reply::NxDomain { ttl });
+}
+
+#[test]
+fn a_denial_may_be_kept_as_long_as_its_zone_says() {
+    let ttl_of = |soa: Answer| match read(soa.rcode(Rcode::NXDOMAIN)) {
+        Reply::NxDomain { ttl } => ttl,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(ttl_of(answer().soa("example", 60, 5)), Some(5));
+    assert_eq!(ttl_of(answer().soa("example", 5, 60)), Some(5));
+    assert_eq!(ttl_of(answer().soa("A.EXAMPLE", 7, 60)), Some(7));
+    // Of another zone, or not to be read: not found all the same, and not to be kept.
+    assert_eq!(ttl_of(answer().soa("ample", 60, 60)), None);
+    assert_eq!(ttl_of(answer().soa("b.example", 60, 60)), None);
+    assert_eq!(ttl_of(answer().record(8, "example", Rtype::SOA, 60, &[0, 0, 1])), None);
 }
 
 #[test]
@@ -148,7 +164,7 @@ proptest! {
             .cname("a.example", "b.example")
             .cname("b.example", "c.example")
             .a("c.example", [192, 0, 2, 1])
-            .soa("example")
+            .soa("example", 60, 60)
             .opt(0)
             .bytes();
         for (at, byte) in changes {

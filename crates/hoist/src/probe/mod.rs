@@ -4,6 +4,8 @@
 //! resolver -> hosts -> verdict -> exchange -> message
 //!                                    |
 //!                  driver -> transport::{udp, tcp}
+//!
+//! addresses -> hosts -> search -> cache -> flight      for the hosts of URLs, then as above
 //! ```
 //!
 //! `exchange` decides what is sent and when, `verdict` what the answers come to, `message` reads
@@ -12,8 +14,13 @@
 //!
 //! Which names are asked, and how many at once, is not decided here.
 
+mod addresses;
+#[cfg(test)]
+mod addresses_tests;
 #[cfg(test)]
 mod answers;
+mod cache;
+mod chance;
 mod driver;
 mod exchange;
 mod flight;
@@ -24,7 +31,9 @@ mod message;
 #[cfg(test)]
 mod rehearsed;
 mod resolver;
+mod search;
 mod servers;
+mod silence;
 mod system;
 #[cfg(test)]
 mod tests;

@@ -54,7 +54,8 @@ fn probe(rehearsal: DnsRehearsal, question: Question, eager: bool) {
     let names = names();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     LocalSet::new().block_on(&runtime, async {
-        let resolver = Resolver::start(&plan, names.len(), 1, &TaskTracker::new()).unwrap();
+        let resolver =
+            Resolver::start(&plan, None, names.len(), Some(1), &TaskTracker::new()).unwrap();
         let deadline = Instant::now() + Duration::from_secs(20);
         for (token, name) in names.iter().enumerate() {
             resolver.ask(token, &DomainName::parse(name).unwrap(), question, eager, deadline);

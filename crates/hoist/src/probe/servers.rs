@@ -12,13 +12,9 @@ const FILE_MAX: u64 = 16 << 20;
 
 /// Those named outright, then those of a resolv.conf(5), each once. Where neither names one, or the
 /// file is missing: 127.0.0.1, as the C library does.
-pub(super) fn chosen(
-    named: &[SocketAddr],
-    resolv_conf: Option<&Path>,
-) -> Result<Vec<SocketAddr>, Error> {
-    let text = resolv_conf.map(read_bounded).transpose()?.unwrap_or_default();
+pub(super) fn chosen(named: &[SocketAddr], resolv_conf: &str) -> Vec<SocketAddr> {
     let mut servers = Vec::new();
-    for server in named.iter().copied().chain(parse(&text, interface_index)) {
+    for server in named.iter().copied().chain(parse(resolv_conf, interface_index)) {
         if !servers.contains(&server) {
             servers.push(server);
         }
@@ -26,11 +22,10 @@ pub(super) fn chosen(
     if servers.is_empty() {
         servers.push((Ipv4Addr::LOCALHOST, PORT).into());
     }
-    Ok(servers)
+    servers
 }
 
-/// Takes the `nameserver` lines. `search`, `options` and all else is not for us: names are
-/// absolute, and how long to wait and how often to try is in the plan.
+/// Takes the `nameserver` lines. What `search` and `options` say is in `search.rs`.
 fn parse(text: &str, index_of: impl Fn(&str) -> Option<u32>) -> Vec<SocketAddr> {
     text.lines()
         .filter(|line| !line.starts_with(['#', ';']))
@@ -103,21 +98,16 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("resolv.conf");
         let itself: SocketAddr = "127.0.0.1:53".parse().unwrap();
-        assert_eq!(chosen(&[], Some(&file)).unwrap(), [itself]);
-        std::fs::write(&file, "search example\n").unwrap();
-        assert_eq!(chosen(&[], Some(&file)).unwrap(), [itself]);
-        assert_eq!(chosen(&[], None).unwrap(), [itself]);
-        assert!(matches!(chosen(&[], Some(dir.path())), Err(Error::Config { .. })));
+        assert_eq!(chosen(&[], &read_bounded(&file).unwrap()), [itself]);
+        assert_eq!(chosen(&[], "search example\n"), [itself]);
+        assert!(matches!(read_bounded(dir.path()), Err(Error::Config { .. })));
     }
 
     #[test]
     fn those_named_outright_come_first_and_none_comes_twice() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("resolv.conf");
-        std::fs::write(&file, "nameserver 192.0.2.1\nnameserver 192.0.2.2\n").unwrap();
+        let file = "nameserver 192.0.2.1\nnameserver 192.0.2.2\n";
         let named = ["192.0.2.2:53", "192.0.2.3:5300"].map(|text| text.parse().unwrap());
-        let shown: Vec<String> =
-            chosen(&named, Some(&file)).unwrap().iter().map(ToString::to_string).collect();
+        let shown: Vec<String> = chosen(&named, file).iter().map(ToString::to_string).collect();
         assert_eq!(shown, ["192.0.2.2:53", "192.0.2.3:5300", "192.0.2.1:53"]);
     }
 }

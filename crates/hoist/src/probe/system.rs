@@ -170,7 +170,12 @@ impl SystemPool {
         }
         let asking = &mut self.asking[index];
         asking.started = true;
-        let job = Job { index, serial, name: asking.name.to_string(), family: asking.family };
+        let mut name = asking.name.to_string();
+        // With the dot it is not completed by what resolv.conf says.
+        if matches!(&asking.who, Who::Flight(flight) if flight.host.absolute) {
+            name.push('.');
+        }
+        let job = Job { index, serial, name, family: asking.family };
         // There is room: the channel takes as many as there are threads.
         if self.jobs.try_send(job).is_ok() {
             self.busy += 1;

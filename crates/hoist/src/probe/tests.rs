@@ -14,18 +14,18 @@ use super::answers::{Answer, question_of};
 use super::{Lookup, Resolver};
 use crate::item::DomainName;
 use crate::outcome::{FailureKind, ProbeVerdict};
-use crate::plan::{DnsPlan, Family, Question, Via};
+use crate::plan::{DnsPlan, Question, Via};
 
 /// A server on a thread; it ends when dropped.
-struct Server {
-    address: SocketAddr,
+pub(super) struct Server {
+    pub(super) address: SocketAddr,
     queries: Arc<AtomicU32>,
     stop: Arc<AtomicBool>,
 }
 
 impl Server {
     /// Answers over UDP with what `answer` gives, and over TCP with what `over_tcp` gives.
-    fn start(
+    pub(super) fn start(
         answer: impl Fn(&[u8]) -> Vec<Vec<u8>> + Send + 'static,
         over_tcp: impl Fn(&[u8]) -> Vec<u8> + Send + 'static,
     ) -> Self {
@@ -69,11 +69,11 @@ impl Server {
         Self { address, queries, stop }
     }
 
-    fn udp(answer: impl Fn(&[u8]) -> Vec<Vec<u8>> + Send + 'static) -> Self {
+    pub(super) fn udp(answer: impl Fn(&[u8]) -> Vec<Vec<u8>> + Send + 'static) -> Self {
         Self::start(answer, <[u8]>::to_vec)
     }
 
-    fn queries(&self) -> u32 {
+    pub(super) fn queries(&self) -> u32 {
         self.queries.load(Ordering::Relaxed)
     }
 }
@@ -85,18 +85,18 @@ impl Drop for Server {
 }
 
 /// One address each, but none for names that begin with "no".
-fn usual(query: &[u8]) -> Vec<Vec<u8>> {
+pub(super) fn usual(query: &[u8]) -> Vec<Vec<u8>> {
     let (name, rtype) = question_of(query);
     let answer = Answer::to(query);
     vec![match rtype {
-        _ if name.starts_with("no") => answer.rcode(Rcode::NXDOMAIN).soa("example").bytes(),
+        _ if name.starts_with("no") => answer.rcode(Rcode::NXDOMAIN).soa("example", 60, 60).bytes(),
         Rtype::A if !name.starts_with("six") => answer.a(&name, [192, 0, 2, 1]).bytes(),
         Rtype::AAAA if !name.starts_with("four") => answer.aaaa(&name, "2001:db8::1").bytes(),
-        _ => answer.soa("example").bytes(),
+        _ => answer.soa("example", 60, 60).bytes(),
     }]
 }
 
-fn plan(servers: &[SocketAddr]) -> DnsPlan {
+pub(super) fn plan(servers: &[SocketAddr]) -> DnsPlan {
     DnsPlan {
         via: Via::Dns { resolv_conf: None, servers: servers.to_vec() },
         hosts: None,
@@ -105,11 +105,11 @@ fn plan(servers: &[SocketAddr]) -> DnsPlan {
     }
 }
 
-fn soon() -> Instant {
+pub(super) fn soon() -> Instant {
     Instant::now() + Duration::from_secs(5)
 }
 
-fn run<F: Future>(work: impl FnOnce(TaskTracker) -> F) -> F::Output {
+pub(super) fn run<F: Future>(work: impl FnOnce(TaskTracker) -> F) -> F::Output {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let local = LocalSet::new();
     let tasks = TaskTracker::new();
@@ -123,7 +123,7 @@ fn run<F: Future>(work: impl FnOnce(TaskTracker) -> F) -> F::Output {
 
 fn look_up(plan: &DnsPlan, names: &[&str], question: Question) -> Vec<Lookup> {
     run(|tasks| async move {
-        let resolver = Resolver::start(plan, names.len(), 7, &tasks).unwrap();
+        let resolver = Resolver::start(plan, None, names.len(), Some(7), &tasks).unwrap();
         for (token, name) in names.iter().enumerate() {
             resolver.ask(
                 token,
@@ -246,54 +246,6 @@ fn addresses_and_localhost_need_no_server() {
     assert!(lookups.iter().all(|lookup| lookup.attempts == 0 && lookup.server.is_none()));
     let lookup = look_up(&plan(&[nobody]), &["192.0.2.9"], Question::Aaaa).remove(0);
     assert_eq!(lookup.verdict, ProbeVerdict::NotFound);
-}
-
-#[test]
-fn fetch_gets_both_families_from_one_flight() {
-    let server = Server::udp(usual);
-    let plan = plan(&[server.address]);
-    run(|tasks| async move {
-        let resolver = Resolver::start(&plan, 10, 7, &tasks).unwrap();
-        let (one, two) = tokio::join!(
-            resolver.addresses("a.example", Family::Any, soon()),
-            resolver.addresses("A.example.", Family::Any, soon()),
-        );
-        assert_eq!(one, two);
-        let shown: Vec<String> = one.unwrap().iter().map(ToString::to_string).collect();
-        assert_eq!(shown, ["2001:db8::1", "192.0.2.1"]);
-        assert_eq!(server.queries(), 2);
-        let four = resolver.addresses("a.example", Family::V4, soon()).await.unwrap();
-        assert_eq!(four, [IpAddr::from([192, 0, 2, 1])]);
-        let kind = |found: Result<Vec<IpAddr>, crate::outcome::Failure>| found.unwrap_err().kind;
-        let none = resolver.addresses("none.example", Family::Any, soon()).await;
-        assert_eq!(kind(none), FailureKind::NoSuchHost);
-        let none = resolver.addresses("four.example", Family::V6, soon()).await;
-        assert_eq!(kind(none), FailureKind::NoSuchHost);
-        let bad = resolver.addresses("a..example", Family::Any, soon()).await;
-        assert_eq!(kind(bad), FailureKind::BadName);
-        let literal = resolver.addresses("[::1]", Family::Any, soon()).await.unwrap();
-        assert_eq!(literal, ["::1".parse::<IpAddr>().unwrap()]);
-    });
-}
-
-#[test]
-fn fetch_does_not_wait_for_the_slower_family() {
-    let server = Server::udp(|query| match question_of(query).1 {
-        Rtype::A => usual(query),
-        _ => Vec::new(),
-    });
-    let plan = plan(&[server.address]);
-    run(|tasks| async move {
-        let resolver = Resolver::start(&plan, 10, 7, &tasks).unwrap();
-        let began = Instant::now();
-        let found = resolver.addresses("a.example", Family::Any, soon()).await.unwrap();
-        assert_eq!(found, [IpAddr::from([192, 0, 2, 1])]);
-        let took = began.elapsed();
-        assert!(took >= Duration::from_millis(50) && took < Duration::from_millis(190), "{took:?}");
-        let late = Instant::now() + Duration::from_millis(30);
-        let failure = resolver.addresses("b.example", Family::V6, late).await.unwrap_err();
-        assert_eq!(failure.kind, FailureKind::Deadline);
-    });
 }
 
 #[test]

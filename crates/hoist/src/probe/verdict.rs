@@ -102,14 +102,21 @@ type Decision = (ProbeVerdict, Rtype);
 impl Inquiry {
     /// Also the types to ask for at once.
     pub(super) fn new(question: Question, eager: bool) -> (Self, &'static [Rtype]) {
-        let types: &[Rtype] = match question {
+        let types = match question {
             Question::Address if !eager => &[Rtype::A],
-            Question::Address | Question::Both => &[Rtype::A, Rtype::AAAA],
-            Question::A => &[Rtype::A],
-            Question::Aaaa => &[Rtype::AAAA],
+            _ => Self::types(question),
         };
         let part = |rtype| if types.contains(&rtype) { Part::Asked } else { Part::NotAsked };
         (Self { question, a: part(Rtype::A), aaaa: part(Rtype::AAAA) }, types)
+    }
+
+    /// The types whose records may answer a question.
+    pub(super) fn types(question: Question) -> &'static [Rtype] {
+        match question {
+            Question::Address | Question::Both => &[Rtype::A, Rtype::AAAA],
+            Question::A => &[Rtype::A],
+            Question::Aaaa => &[Rtype::AAAA],
+        }
     }
 
     /// Takes an answer in.
@@ -245,7 +252,15 @@ mod tests {
             NXDOMAIN => Resolved::NxDomain,
             _ => Resolved::Unknown(Failure::new(FailureKind::DnsFailed, rtype.to_string())),
         };
-        Settled { owner: 0, rtype, resolved, server: None, rcode: None, queries: 1 }
+        Settled {
+            owner: 0,
+            rtype,
+            resolved,
+            negative_ttl: None,
+            server: None,
+            rcode: None,
+            queries: 1,
+        }
     }
 
     fn lazy(a: &str, aaaa: &str) -> Lookup {

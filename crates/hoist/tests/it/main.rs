@@ -12,6 +12,7 @@ mod http2_server;
 mod kinds;
 mod lists;
 mod oracle;
+mod names;
 mod permits;
 mod proxies;
 mod redirects;

@@ -7,7 +7,6 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use domain::base::iana::Rtype;
-use fastrand::Rng;
 use slab::Slab;
 
 use super::keys::{Mix, key};
@@ -16,6 +15,7 @@ use super::reasons;
 use super::server::{PAUSE, Server, Socket, SocketId};
 use super::waits::Waits;
 use crate::item::WireName;
+use crate::probe::chance::Chance;
 use crate::probe::message;
 
 /// How long to wait, and how often to ask.
@@ -61,7 +61,7 @@ const TCP_MAX: usize = 8;
 #[derive(Debug)]
 pub(crate) struct Exchange {
     policy: Policy,
-    rng: Rng,
+    chance: Chance,
     pending: Slab<Pending>,
     /// Socket and id of every query that may be answered, to the index of its question.
     ids: HashMap<u64, u32, BuildHasherDefault<Mix>>,
@@ -83,11 +83,11 @@ pub(crate) struct Exchange {
 
 impl Exchange {
     /// Nothing is asked yet. There must be a server.
-    pub(crate) fn new(policy: Policy, servers: &[SocketAddr], seed: u64) -> Self {
+    pub(crate) fn new(policy: Policy, servers: &[SocketAddr], chance: Chance) -> Self {
         debug_assert!(!servers.is_empty());
         Self {
             policy,
-            rng: Rng::with_seed(seed),
+            chance,
             pending: Slab::new(),
             ids: HashMap::default(),
             servers: servers.iter().copied().map(Server::new).collect(),
@@ -243,13 +243,16 @@ impl Exchange {
             if self.is_stale(who) {
                 continue;
             }
-            let id = self.rng.u16(..);
             let pending = &mut self.pending[who.index as usize];
             let server = pending.server.unwrap_or_default();
             if self.servers[server].tcp >= TCP_MAX {
                 self.tcp_queue.push_back(who);
                 continue;
             }
+            let Some((id, _)) = self.chance.draw(1) else {
+                self.tcp_queue.push_back(who);
+                continue;
+            };
             self.servers[server].tcp += 1;
             pending.queries += 1;
             pending.tcp_id = id;

@@ -1,7 +1,7 @@
 //! Questions to servers, as a state machine: which query goes out next, to whom, from which
 //! socket and under which id; which datagram answers what; when to try again and when to give up.
 //!
-//! No I/O, no clock and no source of randomness: time and seed are arguments, sockets are numbers,
+//! No I/O, no clock and no source of randomness: time and chance are arguments, sockets are numbers,
 //! so that every order of answers, losses and duplicates can be played through in a test.
 //!
 //! Around it goes a shell of a few steps: open the sockets that `poll_socket` wants, send what

@@ -29,6 +29,8 @@ pub(crate) struct Settled {
     pub(crate) owner: usize,
     pub(crate) rtype: Rtype,
     pub(crate) resolved: Resolved,
+    /// For how many seconds that there are none may be kept.
+    pub(crate) negative_ttl: Option<u32>,
     /// Who gave the answer, or the last useless reply.
     pub(crate) server: Option<SocketAddr>,
     /// The response code of that.

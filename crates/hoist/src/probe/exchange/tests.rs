@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::outcome::FailureKind;
 use crate::probe::answers::{Answer, has_edns, name, question_of};
+use crate::probe::chance::Chance;
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -46,7 +47,7 @@ impl World {
         let servers: Vec<SocketAddr> =
             (0..servers).map(|n| format!("192.0.2.{}:53", n + 1).parse().unwrap()).collect();
         let policy = Policy { timeout: 1000 * MS, timeout_max: 4000 * MS, retries, spread: false };
-        let exchange = Exchange::new(policy, &servers, 42);
+        let exchange = Exchange::new(policy, &servers, Chance::new(Some(42)));
         Self { exchange, now: Instant::now(), sockets: HashMap::new(), no_sockets: false }
     }
 
@@ -620,7 +621,7 @@ proptest! {
                         2 => answer.rcode(Rcode::FORMERR).bytes(),
                         3 => answer.cut().bytes(),
                         4 => answer.cname(&name, "on.example").bytes(),
-                        5 => answer.soa("example").bytes(),
+                        5 => answer.soa("example", 60, 60).bytes(),
                         6 => answer.ns("example").bytes(),
                         _ => query.found(),
                     };
@@ -645,7 +646,7 @@ proptest! {
                 }
                 Step::Tcp { answers } => {
                     if let Some((tcp, query)) = over_tcp.pop() {
-                        let answer = Answer::to(&query).soa("example").bytes();
+                        let answer = Answer::to(&query).soa("example", 60, 60).bytes();
                         world.exchange.tcp_ended(world.now, tcp, answers.then_some(&answer[..]));
                     }
                 }

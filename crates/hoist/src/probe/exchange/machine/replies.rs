@@ -96,12 +96,12 @@ impl Exchange {
     /// A reply that brings the question further.
     fn decide(&mut self, index: u32, at: usize, reply: Reply) {
         let ttl_so_far = self.pending[index as usize].ttl;
-        let (resolved, rcode) = match reply {
+        let (resolved, ttl, rcode) = match reply {
             Reply::Addresses { addresses, ttl } => {
-                (Resolved::Addresses { addresses, ttl: ttl.min(ttl_so_far) }, Rcode::NOERROR)
+                (Resolved::Addresses { addresses, ttl: ttl.min(ttl_so_far) }, None, Rcode::NOERROR)
             }
-            Reply::NoData => (Resolved::NoData, Rcode::NOERROR),
-            Reply::NxDomain => (Resolved::NxDomain, Rcode::NXDOMAIN),
+            Reply::NoData { ttl } => (Resolved::NoData, ttl, Rcode::NOERROR),
+            Reply::NxDomain { ttl } => (Resolved::NxDomain, ttl, Rcode::NXDOMAIN),
             Reply::Alias { target, ttl } => return self.follow(index, target, ttl),
             // Handled where they arrive.
             Reply::Cut | Reply::Useless(_) => return,
@@ -111,6 +111,7 @@ impl Exchange {
             owner: pending.owner,
             rtype: pending.rtype,
             resolved,
+            negative_ttl: ttl.map(|ttl| ttl.min(ttl_so_far)),
             server: Some(self.servers[at].address),
             rcode: Some(rcode.to_int().into()),
             queries: pending.queries,
@@ -188,7 +189,12 @@ impl Exchange {
     }
 
     fn never_replied(&self) -> bool {
-        self.servers.iter().all(|server| server.last_reply.is_none())
+        self.last_reply().is_none()
+    }
+
+    /// When a server last said something over UDP, whatever it was.
+    pub(crate) fn last_reply(&self) -> Option<Instant> {
+        self.servers.iter().filter_map(|server| server.last_reply).max()
     }
 
     pub(super) fn overdue(&mut self, now: Instant, index: u32) {
@@ -207,6 +213,7 @@ impl Exchange {
             owner: pending.owner,
             rtype: pending.rtype,
             resolved: Resolved::Unknown(failure),
+            negative_ttl: None,
             server: complaint.map(|complaint| self.servers[complaint.server].address),
             rcode: complaint.and_then(|complaint| match complaint.about {
                 About::Reply(problem) => problem.rcode(),

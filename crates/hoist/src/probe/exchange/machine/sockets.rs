@@ -31,7 +31,8 @@ impl Exchange {
 
     /// The socket is there and connected; this is its number.
     pub(crate) fn socket_opened(&mut self, wanted: Wanted) -> SocketId {
-        let worn_at = WORN + self.rng.u32(..WORN / 2);
+        let (more, _) = self.chance.draw(1).unwrap_or_default();
+        let worn_at = WORN + u32::from(more) % (WORN / 2);
         let socket = Socket { server: wanted.server, live: 0, used: 0, worn_at, retired: false };
         let id = SocketId(narrow(self.sockets.insert(socket)));
         let server = &mut self.servers[wanted.server];
@@ -94,7 +95,8 @@ impl Exchange {
             return None;
         }
         (0..16)
-            .map(|_| (pool[self.rng.usize(..pool.len())], self.rng.u16(..)))
+            .map_while(|_| self.chance.draw(pool.len()))
+            .map(|(id, at)| (pool[at], id))
             .find(|(socket, id)| !self.ids.contains_key(&key(*socket, *id)))
     }
 }
