@@ -51,13 +51,15 @@ pub enum Family {
     Resume,
     /// Connections that are used again.
     Pool,
+    /// HTTP/2: its frames, streams and windows.
+    Http2,
     /// DNS.
     Dns,
 }
 
 impl Family {
     /// All of them, in the order of a request's life.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Connect,
         Self::Tls,
         Self::Head,
@@ -68,6 +70,7 @@ impl Family {
         Self::Policy,
         Self::Resume,
         Self::Pool,
+        Self::Http2,
         Self::Dns,
     ];
 
@@ -84,6 +87,7 @@ impl Family {
             Self::Policy => "policy",
             Self::Resume => "resume",
             Self::Pool => "pool",
+            Self::Http2 => "http2",
             Self::Dns => "dns",
         }
     }

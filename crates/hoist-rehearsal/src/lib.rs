@@ -12,6 +12,7 @@
 //! HttpRehearsal --spawn--> Running: own thread, own runtime      DnsRehearsal --spawn--> Running
 //!   http/server      accepts, bounded; connection faults           dns/server   UDP and TCP, one port
 //!   http/connection  request after request                         dns/message  bytes <-> query, answer
+//!   http/two/        HTTP/2: frames, streams, windows
 //!   http/route       the URL's fault, a rule's, or content         dns/faults/  what can go wrong
 //!     http/decide    delay and error, pure                         dns/zone     what is true of a name
 //!     http/faults/   one file a family: table, then what it does   dns/decide   delay, loss, pure

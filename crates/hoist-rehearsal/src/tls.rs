@@ -123,8 +123,14 @@ impl TlsIdentity {
         Some(Self { config: Arc::new(config) })
     }
 
-    pub(crate) fn acceptor(&self) -> TlsAcceptor {
-        TlsAcceptor::from(Arc::clone(&self.config))
+    /// With `http2`, that is what it agrees on first.
+    pub(crate) fn acceptor(&self, http2: bool) -> TlsAcceptor {
+        let mut config = Arc::clone(&self.config);
+        if http2 {
+            let config = Arc::make_mut(&mut config);
+            config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        }
+        TlsAcceptor::from(config)
     }
 }
 

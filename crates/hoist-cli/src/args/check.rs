@@ -16,7 +16,7 @@ pub(super) struct CheckArgs {
     #[arg(long, requires = "command")]
     #[arg(conflicts_with_all = ["servers", "port", "bind", "delay", "error_rate", "seed", "dir"])]
     #[arg(conflicts_with_all = ["zones", "loss", "servfail_rate", "log", "scenario", "connection"])]
-    #[arg(conflicts_with_all = ["tls", "ca_file", "list", "explain"])]
+    #[arg(conflicts_with_all = ["tls", "http2", "ca_file", "list", "explain"])]
     check: bool,
     /// Only the cases of this family: connect, tls, head, body, pace ...
     #[arg(long, value_name = "FAMILY", requires = "check", value_parser = family)]

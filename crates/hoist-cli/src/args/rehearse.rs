@@ -78,6 +78,9 @@ pub(super) struct RehearseArgs {
     #[arg(long, value_name = "CERT", num_args = 0..=1, require_equals = true)]
     #[arg(default_missing_value = "good")]
     tls: Option<String>,
+    /// Speak HTTP/2 too: with --tls to who offers it, without to who begins with it
+    #[arg(long)]
+    http2: bool,
     /// Write the certificate of the authority to trust to FILE [default: a new file, named at start]
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
@@ -183,6 +186,8 @@ pub(crate) struct ServeJob {
     pub(crate) scenario: Scenario,
     /// None: plain http.
     pub(crate) tls: Option<Certificate>,
+    /// HTTP/2 is spoken too.
+    pub(crate) http2: bool,
     /// None: a new file of its own.
     pub(crate) ca_file: Option<PathBuf>,
 }
@@ -216,6 +221,7 @@ impl RehearseArgs {
             Some(word) => Some(word.parse().map_err(|wrong| usage(&format!("--tls: {wrong}")))?),
             None => scenario.tls(),
         };
+        let http2 = self.http2 || scenario.http2();
         let mut servers = self.servers;
         if servers.is_empty() {
             servers = Server::value_variants().to_vec();
@@ -234,6 +240,9 @@ impl RehearseArgs {
         if !http && (self.error_rate.is_some() || self.dir.is_some() || self.tls.is_some()) {
             let why = "--error-rate, --dir and --tls are for LOCAL, DELAY and ERROR, not for DNS";
             return refuse(why);
+        }
+        if !http && self.http2 {
+            return refuse("--http2 is for LOCAL, DELAY and ERROR, not for DNS");
         }
         if !http && self.connection.is_some() {
             return refuse("--connection is for LOCAL, DELAY and ERROR, not for DNS");
@@ -273,6 +282,7 @@ impl RehearseArgs {
             log,
             scenario,
             tls,
+            http2,
             ca_file: self.ca_file,
         })
     }

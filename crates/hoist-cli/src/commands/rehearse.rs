@@ -166,7 +166,8 @@ pub(super) fn plain(server: Server) -> io::Result<HttpRehearsal> {
 
 fn http(server: Server, job: &ServeJob, truth: Truth) -> io::Result<HttpRehearsal> {
     let scenario = job.scenario.clone();
-    let mut rehearsal = HttpRehearsal { seed: job.seed, truth, scenario, ..plain(server)? };
+    let mut rehearsal =
+        HttpRehearsal { seed: job.seed, truth, scenario, http2: job.http2, ..plain(server)? };
     if let Some(dir) = &job.dir {
         rehearsal.content = Content::Dir(dir.clone());
     }
@@ -258,6 +259,7 @@ fn list() -> Ending {
 fn heading(family: Family) -> String {
     let note = match family {
         Family::Connect => " (of connections: [[connection]] in a scenario, or --connection)",
+        Family::Http2 => " (with --http2; h2-alpn-lie to h2-max-streams are of connections)",
         Family::Dns => " ([[query]] in a scenario)",
         _ => "",
     };

@@ -71,6 +71,8 @@ pub(crate) struct CheckRow<'a> {
     requests: usize,
     left_bytes: Option<u64>,
     said: &'a str,
+    /// False where the client spoke HTTP/1.1 and the fault is one of HTTP/2.
+    met: bool,
 }
 
 impl<'a> CheckRow<'a> {
@@ -94,6 +96,7 @@ impl<'a> CheckRow<'a> {
             requests: judged.requests,
             left_bytes: judged.length,
             said: judged.last_line(),
+            met: judged.met,
         }
     }
 }
@@ -146,7 +149,8 @@ fn lines(judged: &[Judged], all: bool, width: usize, paint: Paint) -> Vec<String
 /// One case, in one line where it is right.
 fn case(judged: &Judged, width: usize, paint: Paint, lines: &mut Vec<String>) {
     let right = judged.is_right();
-    let word = format!("{:<11}", kind(judged));
+    let word = if right && !judged.met { "not met" } else { kind(judged) };
+    let word = format!("{word:<11}");
     let word = if right { paint.good(word).to_string() } else { paint.bad(word).to_string() };
     // Connections are asked for the same thing whatever befalls them.
     let target = text::shown(&judged.target).to_string();
@@ -180,12 +184,17 @@ fn doings(judged: &Judged) -> String {
     doings
 }
 
-/// A line for each family, the totals, and the ways to be wrong.
+/// A line for each family, the totals, and the ways to be wrong. A fault that was not met counts
+/// neither way, unless the client was wrong without it.
 fn counts(judged: &[Judged], paint: Paint, lines: &mut Vec<String>) {
     let of = |family: Option<Family>| {
-        let mut count = (0_u64, 0_u64);
+        let mut count = (0_u64, 0_u64, 0_u64);
         for judged in judged.iter().filter(|judged| family.is_none_or(|of| of == judged.family)) {
-            if judged.is_right() { count.0 += 1 } else { count.1 += 1 }
+            match (judged.is_right(), judged.met) {
+                (false, _) => count.1 += 1,
+                (true, true) => count.0 += 1,
+                (true, false) => count.2 += 1,
+            }
         }
         count
     };
@@ -193,21 +202,28 @@ fn counts(judged: &[Judged], paint: Paint, lines: &mut Vec<String>) {
         |name: &str, right: &dyn Display, wrong: &str| format!("{name:<10}{right:>7}{wrong:>8}");
     lines.push(row("", &"right", "wrong"));
     for family in Family::ALL {
-        match of(Some(family)) {
-            (0, 0) => {}
-            (right, 0) => lines.push(row(family.name(), &right, "-")),
-            (right, wrong) => lines.push(row(family.name(), &right, &wrong.to_string())),
+        let (right, wrong, unmet) = of(Some(family));
+        if right + wrong + unmet == 0 {
+            continue;
         }
+        let wrong = if wrong == 0 { "-".to_owned() } else { wrong.to_string() };
+        let mut line = row(family.name(), &right, &wrong);
+        if unmet > 0 {
+            let _ = write!(line, "   ({unmet} not met: HTTP/1.1 was spoken)");
+        }
+        lines.push(line);
     }
-    let (right, wrong) = of(None);
+    let (right, wrong, unmet) = of(None);
     lines.push(String::new());
-    let cases = units::counted(right + wrong, "case");
+    let cases = units::counted(right + wrong + unmet, "case");
     let right = paint.good(format_args!("{right} right")).to_string();
+    let unmet = if unmet == 0 { String::new() } else { format!(", {unmet} not met") };
     if wrong == 0 {
-        lines.push(format!("{cases}: {right}, none wrong"));
+        lines.push(format!("{cases}: {right}, none wrong{unmet}"));
         return;
     }
-    lines.push(format!("{cases}: {right}, {}", paint.bad(format_args!("{wrong} wrong"))));
+    let wrong = paint.bad(format_args!("{wrong} wrong")).to_string();
+    lines.push(format!("{cases}: {right}, {wrong}{unmet}"));
     for kind in Kind::ALL {
         let n = judged.iter().filter(|judged| judged.verdict == Verdict::Wrong(kind)).count();
         if n > 0 {
@@ -251,6 +267,7 @@ mod tests {
             requests: 2,
             length: Some(500),
             said: "a\x1b[2J".to_owned(),
+            met: true,
         }
     }
 
@@ -300,6 +317,20 @@ pace            0       1
     }
 
     #[test]
+    fn what_was_not_met_counts_neither_way() {
+        let case = |verdict, met| {
+            let case = judged(Family::Http2, "/fault/h2-rst", verdict, Exit::Code(0));
+            Judged { met, ..case }
+        };
+        let wrong = case(Verdict::Wrong(Kind::NoFile), false);
+        let all = [case(Verdict::Whole, false), case(Verdict::Whole, true), wrong];
+        let shown = super::lines(&all, true, 60, Paint::plain()).join("\n");
+        assert!(shown.starts_with("http2\n  not met      /fault/h2-rst\n  whole"), "{shown}");
+        assert!(shown.contains("http2           1       1   (1 not met: HTTP/1.1 was spoken)\n"));
+        assert!(shown.contains("3 cases: 1 right, 1 wrong, 1 not met\n"), "{shown}");
+    }
+
+    #[test]
     fn an_object_has_the_promised_fields() {
         let three = three();
         assert_eq!(
@@ -309,6 +340,7 @@ pace            0       1
                 "target": "/fault/length-value?is=99999999999999999999999&of=1000",
                 "right": "failure", "verdict": "wrong", "kind": "truncated", "exit": 0,
                 "signal": null, "ms": 20004, "requests": 2, "left_bytes": 500, "said": "a\u{1b}[2J",
+                "met": true,
             })
         );
     }

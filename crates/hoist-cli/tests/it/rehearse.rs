@@ -32,6 +32,28 @@ fn a_server_runs_until_it_is_stopped_and_writes_its_log() {
 }
 
 #[test]
+fn http2_is_spoken_where_it_is_asked_for() {
+    let dir = folder();
+    let scenario = "http2 = true\n[[connection]]\nfault = \"h2-max-streams?n=5\"\n";
+    fs::write(dir.path().join("two.toml"), scenario).unwrap();
+    for option in [&["--http2"][..], &["--scenario", "two.toml"]] {
+        let line = [&["rehearse", "LOCAL", "--port", "0", "--log", "truth.jsonl"], option].concat();
+        let mut child = hoist(dir.path(), &line).spawn().unwrap();
+        let (_errors, base) = address(&mut child, "http://");
+        let url = format!("{base}bytes/3");
+        let curl = ["-sf", "--http2-prior-knowledge", "-w", "%{http_version}", "-o", "body", &url];
+        let said = std::process::Command::new("curl").args(curl).current_dir(dir.path()).output();
+        assert_eq!(said.unwrap().stdout, b"2", "{option:?}");
+        interrupt(&child);
+        assert_eq!(end(child).code, Some(0));
+        let log = fs::read_to_string(dir.path().join("truth.jsonl")).unwrap();
+        let record: serde_json::Value =
+            serde_json::from_str(log.lines().next_back().unwrap()).unwrap();
+        assert_eq!((&record["http"], &record["stream"]), (&2.into(), &1.into()));
+    }
+}
+
+#[test]
 fn a_folder_can_be_served() {
     let dir = folder();
     fs::create_dir(dir.path().join("site")).unwrap();
@@ -105,6 +127,7 @@ fn what_is_wrong_with_a_scenario_is_told_with_its_line() {
     for (line, why) in [
         (&["rehearse", "--connection", "reset"] as &[&str], "no connection fault is called reset"),
         (&["rehearse", "--tls=odd"], "a certificate is one of good, "),
+        (&["rehearse", "DNS", "--http2"], "--http2 is for LOCAL, DELAY and ERROR"),
         (&["rehearse", "DNS", "--tls"], "--tls are for LOCAL, DELAY and ERROR"),
         (&["rehearse", "LOCAL", "--ca-file", "x"], "--ca-file needs --tls"),
     ] {

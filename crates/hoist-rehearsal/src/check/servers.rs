@@ -51,8 +51,10 @@ impl Servers {
             Door::Open => (None, None),
             Door::Connection(spec) => (Some(spec), None),
             Door::Tls(certificate) => (None, Some(identities.get(certificate)?)),
-            Door::TlsConnection(spec) => (Some(spec), good()),
+            Door::Http2 => (None, good()),
+            Door::TlsConnection(spec) | Door::Http2Connection(spec) => (Some(spec), good()),
         };
+        let http2 = case.door.is_http2();
         let scenario = match fault {
             None => Scenario::default(),
             Some(spec) => {
@@ -61,7 +63,8 @@ impl Servers {
             }
         };
         let scheme = if tls.is_some() { "https" } else { "http" };
-        let mut all = vec![spawn(HttpRehearsal { scenario, tls, ..HttpRehearsal::local() })?];
+        let mut all =
+            vec![spawn(HttpRehearsal { scenario, tls, http2, ..HttpRehearsal::local() })?];
         let user = if case.credentials { "user:password@" } else { "" };
         let asked = format!("{scheme}://{user}{}", all[0].1.addr());
         let mut target = case.target.to_owned();
@@ -170,6 +173,9 @@ mod tests {
             body_promised: None,
             body_sent: 0,
             end: End::Keep,
+            http: Some(1),
+            stream: None,
+            rst_stream: None,
         };
         change(&mut record);
         Asked { server, at, record }

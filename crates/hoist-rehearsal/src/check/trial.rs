@@ -12,7 +12,7 @@ use super::saved::Saved;
 use super::servers::{self, Identities, Servers};
 use super::stop::Stop;
 use crate::catalogue::Family;
-use crate::http::{CERTIFICATES, CONNECTIONS, Case, Door, Right, all};
+use crate::http::{CERTIFICATES, Case, Door, Right, all, connections};
 use crate::tls::Certificate;
 
 /// The lines of a client's that are passed on, and how long one may be.
@@ -40,6 +40,9 @@ pub struct Judged {
     pub right: String,
     /// What this one's doings come to.
     pub verdict: Verdict,
+    /// Whether the fault was there for it to meet: those of HTTP/2 are not for a client that speaks
+    /// HTTP/1.1. Then what is right is the body, as it stands there without a fault.
+    pub met: bool,
     /// How it ended.
     pub exit: Exit,
     /// How long it ran.
@@ -74,7 +77,7 @@ impl Trial {
 
     /// Every case, in the order of a request's life.
     pub(super) fn all() -> Vec<Self> {
-        let connections = CONNECTIONS.iter().flat_map(|entry| {
+        let connections = connections().flat_map(|entry| {
             let of = |case: &Case| (entry.family, entry.about.name, *case);
             entry.cases.iter().map(of)
         });
@@ -109,10 +112,13 @@ impl Trial {
         let file = if named { None } else { Some(out.as_path()) };
         let ran = client::run(&mut command, check.limit, file, stop)?;
         let asked = servers.end();
+        let is_two = |asked: &servers::Asked| asked.record.http == Some(2);
+        let met = !self.case.door.is_http2() || asked.iter().any(is_two);
+        let right = if met { self.case.right } else { self.case.unmet };
         let last = asked.iter().rev().find(|asked| asked.record.status.is_some());
         let seen = Seen {
             exit: ran.exit,
-            saved: Saved::look(&out, self.case.right),
+            saved: Saved::look(&out, right),
             requests: asked.len(),
             status: last.and_then(|last| last.record.status),
             // A fault may promise more than there is.
@@ -124,8 +130,9 @@ impl Trial {
             family: self.family,
             fault: self.fault,
             target: self.target(),
-            right: self.right(),
-            verdict: judge(&seen, self.case.right),
+            right: told(right),
+            verdict: judge(&seen, right),
+            met,
             exit: ran.exit,
             took: ran.took,
             requests: seen.requests,
@@ -141,21 +148,25 @@ impl Trial {
     pub(super) fn target(&self) -> String {
         match self.case.door {
             Door::Open => self.case.target.to_owned(),
-            Door::Connection(spec) | Door::TlsConnection(spec) => spec.to_owned(),
+            Door::Connection(spec) | Door::TlsConnection(spec) | Door::Http2Connection(spec) => {
+                spec.to_owned()
+            }
+            Door::Http2 => format!("http2: {}", self.case.target),
             Door::Tls(Certificate::Good) => format!("https: {}", self.case.target),
             Door::Tls(_) => format!("certificate {}", self.fault),
         }
     }
+}
 
-    fn right(&self) -> String {
-        let each = self.case.right.iter().map(|right| match right {
-            Right::Fail => "failure".to_owned(),
-            Right::Made(length) => format!("{length} bytes"),
-            Right::Zeros(length) => format!("{length} zeros"),
-            Right::Bytes(make) => format!("{} bytes", make().len()),
-        });
-        each.collect::<Vec<_>>().join(" or ")
-    }
+/// What is right, in words.
+fn told(right: &[Right]) -> String {
+    let each = right.iter().map(|right| match right {
+        Right::Fail => "failure".to_owned(),
+        Right::Made(length) => format!("{length} bytes"),
+        Right::Zeros(length) => format!("{length} zeros"),
+        Right::Bytes(make) => format!("{} bytes", make().len()),
+    });
+    each.collect::<Vec<_>>().join(" or ")
 }
 
 /// The last lines that are not blank.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::exchange::{Exchange, Trouble};
+use super::exchange::{Answered, Exchange, Road, Trouble};
 use super::request::{HEAD_LIMIT, Request, head_end};
 use super::route;
 use super::server::Shared;
@@ -36,8 +36,9 @@ enum Head {
     Ended,
 }
 
-pub(crate) async fn serve(mut wire: Wire, conn: u64, shared: &Shared) {
-    let (mut inbox, mut head, mut out) = (Vec::with_capacity(2048), Vec::new(), Vec::new());
+/// `inbox` is what the client has said already.
+pub(crate) async fn serve(mut wire: Wire, mut inbox: Vec<u8>, conn: u64, shared: &Shared) {
+    let (mut head, mut out) = (Vec::new(), Vec::new());
     let (mut nth, mut idle, mut farewell) = (0, IDLE, b"".as_slice());
     loop {
         let whole = match read_head(&mut wire, &mut inbox, idle).await {
@@ -93,19 +94,14 @@ async fn one(
         Ok(request) => (request, count(shared, &request), None),
         Err(why) => (Request::unreadable(), 1, Some(why)),
     };
-    let mut exchange = Exchange::new(request, shared, conn, attempt, wire, (inbox, out));
+    let road = Road::One { wire, inbox };
+    let mut exchange = Exchange::new(request, shared, conn, attempt, road, out);
     let answered = if let Some(why) = wrong {
         exchange.text(if whole { 400 } else { status_of(head) }, why).await
     } else if let Err(error) = exchange.skip_body(BODY_LIMIT).await {
         Err(error.into())
-    } else if request.method != "GET" && request.method != "HEAD" {
-        exchange.head(405).header("Allow", "GET, HEAD");
-        exchange.end_text("only GET and HEAD").await
     } else {
-        match route::answer(&mut exchange).await {
-            Err(Trouble::BadRequest(why)) => exchange.refuse(&why.0).await,
-            answered => answered,
-        }
+        respond(&mut exchange).await
     };
     exchange.done = answered.is_ok();
     if !exchange.done && exchange.end == End::Keep {
@@ -114,11 +110,24 @@ async fn one(
     (exchange.end, exchange.idle, exchange.farewell)
 }
 
+/// The answer to a request that could be read.
+pub(crate) async fn respond(exchange: &mut Exchange<'_>) -> Answered {
+    if !matches!(exchange.request.method, "GET" | "HEAD") {
+        exchange.head(405).header("Allow", "GET, HEAD");
+        return exchange.end_text("only GET and HEAD").await;
+    }
+    match route::answer(exchange).await {
+        Err(Trouble::BadRequest(why)) => exchange.refuse(&why.0).await,
+        answered => answered,
+    }
+}
+
 fn status_of(code: &[u8]) -> u16 {
     if code == b"414" { 414 } else { 431 }
 }
 
-fn count(shared: &Shared, request: &Request<'_>) -> u32 {
+/// Which attempt at a request this is.
+pub(crate) fn count(shared: &Shared, request: &Request<'_>) -> u32 {
     let host = request.host.to_ascii_lowercase();
     let parts = [request.method.as_bytes(), host.as_bytes(), request.target.as_bytes()];
     let key = hash(0, &parts);
@@ -154,7 +163,7 @@ async fn read_head(wire: &mut Wire, inbox: &mut Vec<u8>, idle: Duration) -> io::
 }
 
 /// Closes our side, then waits for the client to close its own, reading what it still sends.
-async fn close(mut wire: Wire) {
+pub(crate) async fn close(mut wire: Wire) {
     let finish = async {
         wire.shutdown().await?;
         let mut scrap = vec![0; 4096];

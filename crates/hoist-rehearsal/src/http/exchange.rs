@@ -2,6 +2,7 @@
 //! record of what was promised and sent, and logs it when dropped, whatever ended it.
 
 mod content;
+mod two;
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
@@ -15,6 +16,7 @@ use super::representation::Representation;
 use super::request::{HEAD_LIMIT, Request};
 use super::server::Shared;
 use super::status::reason;
+use super::two::Stream;
 use super::wire::Wire;
 use crate::hash::{Draws, hash};
 use crate::spec::{LONGEST, Wrong};
@@ -32,6 +34,8 @@ pub(crate) enum Trouble {
     Gone(#[expect(dead_code, reason = "shown by Debug")] io::Error),
     /// The request cannot be served; nothing has been written yet.
     BadRequest(Wrong),
+    /// HTTP/2 has no words for the answer.
+    NeedsHttp11,
 }
 
 impl From<Wrong> for Trouble {
@@ -47,6 +51,14 @@ impl From<io::Error> for Trouble {
 }
 
 pub(crate) type Answered = Result<(), Trouble>;
+
+/// The way an exchange's bytes go.
+pub(crate) enum Road<'a> {
+    /// HTTP/1.1: the connection, and what the client sent after this request.
+    One { wire: &'a mut Wire, inbox: &'a mut Vec<u8> },
+    /// A stream of HTTP/2.
+    Two(Stream),
+}
 
 pub(crate) struct Exchange<'a> {
     pub(crate) request: Request<'a>,
@@ -80,9 +92,7 @@ pub(crate) struct Exchange<'a> {
     sent: u64,
     /// How far into the content body bytes were said.
     told: u64,
-    wire: &'a mut Wire,
-    /// Bytes the client sent after this request.
-    inbox: &'a mut Vec<u8>,
+    road: Road<'a>,
     out: &'a mut Vec<u8>,
     /// Where in `out` the body begins.
     body_from: usize,
@@ -94,8 +104,8 @@ impl<'a> Exchange<'a> {
         shared: &'a Shared,
         (conn, nth): (u64, u64),
         attempt: u32,
-        wire: &'a mut Wire,
-        (inbox, out): (&'a mut Vec<u8>, &'a mut Vec<u8>),
+        road: Road<'a>,
+        out: &'a mut Vec<u8>,
     ) -> Self {
         out.clear();
         Self {
@@ -120,8 +130,7 @@ impl<'a> Exchange<'a> {
             promised: None,
             sent: 0,
             told: 0,
-            wire,
-            inbox,
+            road,
             out,
             body_from: 0,
         }
@@ -134,11 +143,13 @@ impl<'a> Exchange<'a> {
             self.end = End::Close;
             return Ok(());
         };
+        // Of HTTP/2, the connection does it.
+        let Road::One { wire, inbox } = &mut self.road else { return Ok(()) };
         while left > 0 {
-            let here = usize::try_from(left).unwrap_or(usize::MAX).min(self.inbox.len());
-            self.inbox.drain(..here);
+            let here = usize::try_from(left).unwrap_or(usize::MAX).min(inbox.len());
+            inbox.drain(..here);
             left -= here as u64;
-            if left > 0 && timeout(IDLE, self.wire.read_buf(self.inbox)).await?? == 0 {
+            if left > 0 && timeout(IDLE, wire.read_buf(*inbox)).await?? == 0 {
                 return Err(ErrorKind::UnexpectedEof.into());
             }
         }
@@ -259,6 +270,9 @@ impl<'a> Exchange<'a> {
     pub(crate) fn raw(&mut self, bytes: &[u8]) -> &mut Self {
         let before = self.out.len();
         self.out.extend_from_slice(bytes);
+        if let Road::Two(stream) = &mut self.road {
+            stream.bare = true;
+        }
         self.no_body_since(before)
     }
 
@@ -270,14 +284,20 @@ impl<'a> Exchange<'a> {
 
     /// Whether it came over TLS.
     pub(crate) fn is_secure(&self) -> bool {
-        matches!(self.wire, Wire::Tls(..))
+        match &self.road {
+            Road::One { wire, .. } => matches!(wire, Wire::Tls(..)),
+            Road::Two(stream) => stream.secure,
+        }
     }
 
     /// Hands all that was said to the system, counting body bytes as they go.
     pub(crate) async fn flush(&mut self) -> Answered {
+        let Road::One { wire, .. } = &mut self.road else {
+            return Box::pin(self.flush_two()).await;
+        };
         let mut written = 0;
         while written < self.out.len() {
-            let n = match timeout(PATIENCE, self.wire.write(&self.out[written..])).await {
+            let n = match timeout(PATIENCE, wire.write(&self.out[written..])).await {
                 Ok(Ok(n)) if n > 0 => n,
                 Ok(Ok(_)) => return Err(io::Error::from(ErrorKind::WriteZero).into()),
                 Ok(Err(error)) => return Err(error.into()),
@@ -289,7 +309,7 @@ impl<'a> Exchange<'a> {
         }
         self.out.clear();
         self.body_from = 0;
-        self.wire.flush().await?;
+        wire.flush().await?;
         Ok(())
     }
 
@@ -304,10 +324,9 @@ impl<'a> Exchange<'a> {
         if time.is_zero() || until <= Instant::now() {
             return Ok(());
         }
-        let Self { wire, inbox, .. } = self;
         tokio::select! {
             biased;
-            gone = until_gone(wire, inbox) => Err(gone.into()),
+            gone = self.road.gone() => Err(gone.into()),
             () = sleep_until(until) => Ok(()),
         }
     }
@@ -315,8 +334,7 @@ impl<'a> Exchange<'a> {
     /// Waits for the client to leave. No answer ever follows.
     pub(crate) async fn outlast(&mut self) -> Answered {
         self.end = End::Close;
-        let Self { wire, inbox, .. } = self;
-        match timeout(PATIENCE, until_gone(wire, inbox)).await {
+        match timeout(PATIENCE, self.road.gone()).await {
             Ok(gone) => Err(gone.into()),
             Err(_) => Ok(()),
         }
@@ -325,14 +343,17 @@ impl<'a> Exchange<'a> {
     /// Will close in order after this exchange, but under TLS without saying so.
     pub(crate) fn close_without_notify(&mut self) {
         self.end = End::Close;
-        self.wire.close_without_notify();
+        if let Road::One { wire, .. } = &mut self.road {
+            wire.close_without_notify();
+        }
     }
 
     /// Everything said so far, then a TLS record that was never sealed with its keys.
     pub(crate) async fn bad_record(&mut self) -> Answered {
         self.flush().await?;
+        let Road::One { wire, .. } = &mut self.road else { return Err(Trouble::NeedsHttp11) };
         let record = [b"\x17\x03\x03\x00\x20".as_slice(), &[0x55; 32]].concat();
-        timeout(PATIENCE, self.wire.write_beneath(&record)).await.map_err(io::Error::from)??;
+        timeout(PATIENCE, wire.write_beneath(&record)).await.map_err(io::Error::from)??;
         Ok(())
     }
 
@@ -353,6 +374,10 @@ impl<'a> Exchange<'a> {
         if truth.is_none() {
             return;
         }
+        let (http, stream, rst_stream) = match &self.road {
+            Road::One { .. } => (1, None, None),
+            Road::Two(stream) => (2, Some(stream.id), stream.reset.map(|code| code.0)),
+        };
         truth.add_http(HttpRecord {
             at: self.arrived.duration_since(self.shared.started),
             conn: self.conn,
@@ -373,6 +398,9 @@ impl<'a> Exchange<'a> {
             body_promised: self.promised,
             body_sent: self.sent,
             end: self.end,
+            http: Some(http),
+            stream,
+            rst_stream,
         });
     }
 }
@@ -390,6 +418,16 @@ impl Drop for Exchange<'_> {
 pub(crate) fn draw(seed: u64, method: &str, target: &str, attempt: u32, what: &[u8]) -> f64 {
     let parts = [method.as_bytes(), target.as_bytes(), &attempt.to_le_bytes(), what];
     Draws::from(hash(seed, &parts)).unit()
+}
+
+impl Road<'_> {
+    /// Waits until the client has left, or wants no answer any more.
+    async fn gone(&mut self) -> io::Error {
+        match self {
+            Self::One { wire, inbox } => until_gone(wire, inbox).await,
+            Self::Two(stream) => stream.link.gone(stream.id).await,
+        }
+    }
 }
 
 /// Reads on, so that a client's leaving is seen; what it sends meanwhile is kept for later.

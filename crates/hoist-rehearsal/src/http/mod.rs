@@ -1,5 +1,6 @@
-//! The HTTP/1.1 server. A URL names its fault, on every rehearsal: `/fault/NAME?key=value`, where NAME and
-//! its parameters are those of the [`catalogue`](crate::catalogue()); and in short:
+//! The server of HTTP/1.1, and of HTTP/2 where it is asked to. A URL names its fault, on every rehearsal:
+//! `/fault/NAME?key=value`, where NAME and its parameters are those of the
+//! [`catalogue`](crate::catalogue()); and in short:
 //!
 //! | path | the same as |
 //! | --- | --- |
@@ -15,8 +16,9 @@
 //!
 //! A fault works on what stands at the URL it is given to; by its own URL, or with `of=N`, on made bytes:
 //! those of [`body_bytes`](crate::body_bytes). A wrong or unknown parameter is a 400, never a quiet
-//! default. Faults that wait end when the client leaves, and after ten minutes. Methods other than GET
-//! and HEAD get 405.
+//! default. What is about HTTP/1.1's bytes is answered `RST_STREAM` with `HTTP_1_1_REQUIRED` over HTTP/2,
+//! and the faults of HTTP/2 are whole answers over HTTP/1.1. Faults that wait end when the client leaves,
+//! and after ten minutes. Methods other than GET and HEAD get 405.
 
 mod connection;
 mod decide;
@@ -31,13 +33,14 @@ mod request;
 mod route;
 mod server;
 mod status;
+mod two;
 mod version;
 mod wire;
 
 pub(crate) use decide::within;
 pub use decide::{Decision, Plan, decide};
 pub(crate) use faults::{
-    CERTIFICATES, CONNECTIONS, Case, Chain, ConnectionFault, Door, Right, all, catalogue,
+    CERTIFICATES, Case, Chain, ConnectionFault, Door, Right, all, catalogue, connections,
 };
 pub use server::{Content, HttpRehearsal};
 pub use status::reason;

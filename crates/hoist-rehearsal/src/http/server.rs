@@ -10,15 +10,16 @@ use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
+use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
-use super::connection;
 use super::decide::Plan;
 use super::faults::ConnectionFault;
 use super::wire::Wire;
+use super::{connection, two};
 use crate::attempts::Attempts;
 use crate::bind;
 use crate::quota::Quotas;
@@ -61,6 +62,9 @@ pub struct HttpRehearsal {
     pub truth: Truth,
     /// Serves https instead of http.
     pub tls: Option<crate::tls::TlsIdentity>,
+    /// Speaks HTTP/2 too: over TLS with whom it agrees on it by ALPN, and with whoever begins with its
+    /// preface (RFC 9113, section 3).
+    pub http2: bool,
 }
 
 impl HttpRehearsal {
@@ -74,6 +78,7 @@ impl HttpRehearsal {
             scenario: Scenario::default(),
             truth: Truth::none(),
             tls: None,
+            http2: false,
         }
     }
 
@@ -126,7 +131,8 @@ impl HttpRehearsal {
         let (addrs, listeners): (Vec<_>, Vec<_>) = bound.into_iter().unzip();
         let (truth, seed, scenario) = (self.truth, self.seed, self.scenario);
         let (log, counts) = (truth.clone(), Arc::clone(&counters));
-        let tls = self.tls.map(|identity| identity.acceptor());
+        let http2 = self.http2;
+        let tls = self.tls.map(|identity| identity.acceptor(http2));
         launch("rehearsal-http", addrs, truth, counters, move || {
             let listeners: io::Result<Vec<_>> =
                 listeners.into_iter().map(TcpListener::from_std).collect();
@@ -143,6 +149,7 @@ impl HttpRehearsal {
                 arrivals: AtomicU64::new(0),
                 started: Instant::now(),
                 tls,
+                http2,
             };
             Ok(serve(listeners?, Arc::new(shared)))
         })
@@ -164,6 +171,7 @@ pub(crate) struct Shared {
     pub(crate) arrivals: AtomicU64,
     pub(crate) started: Instant,
     pub(crate) tls: Option<tokio_rustls::TlsAcceptor>,
+    pub(crate) http2: bool,
 }
 
 async fn serve(listeners: Vec<TcpListener>, shared: Arc<Shared>) {
@@ -200,27 +208,79 @@ async fn open(tcp: TcpStream, number: u64, shared: Arc<Shared>) {
     let _open = shared.counters.connections.enter();
     // Only a hint: without it small answers may come later, not wrong.
     let _ = tcp.set_nodelay(true);
-    let Some(tcp) = meet(tcp, number, &shared).await else { return };
-    let Some(acceptor) = &shared.tls else {
-        return connection::serve(Wire::Plain(tcp), number, &shared).await;
+    let Some((tcp, waiting)) = meet(tcp, number, &shared).await else { return };
+    let (wire, agreed) = match &shared.tls {
+        None => (Wire::Plain(tcp), false),
+        Some(acceptor) => {
+            let handshake = tokio::time::timeout(connection::IDLE, acceptor.accept(tcp));
+            let Ok(Ok(tls)) = handshake.await else { return };
+            let agreed = tls.get_ref().1.alpn_protocol() == Some(b"h2");
+            (Wire::tls(tls), agreed)
+        }
     };
-    let handshake = tokio::time::timeout(connection::IDLE, acceptor.accept(tcp));
-    if let Ok(Ok(tls)) = handshake.await {
-        connection::serve(Wire::tls(tls), number, &shared).await;
+    speak(wire, agreed, waiting, number, &shared).await;
+}
+
+/// Serves a connection in the protocol that was agreed on, or that the client begins with.
+async fn speak(
+    mut wire: Wire,
+    agreed: bool,
+    waiting: Waiting<'_>,
+    number: u64,
+    shared: &Arc<Shared>,
+) {
+    let mut inbox = Vec::with_capacity(2048);
+    let begun = agreed || shared.http2 && begins_with_preface(&mut wire, &mut inbox).await;
+    if !begun {
+        return connection::serve(wire, inbox, number, shared).await;
+    }
+    let mut start = Some(two::Start::Right);
+    if let Some((rule, fault @ ConnectionFault::Two(begins))) = waiting {
+        let mut met = Met::new(shared, number, rule, fault);
+        start = begins.act(&mut wire, &mut inbox).await;
+        met.served = start.is_some();
+    }
+    match start {
+        None => connection::close(wire).await,
+        Some(start) => Box::pin(two::serve(wire, inbox, number, shared, start)).await,
     }
 }
 
+/// Whether the client begins as HTTP/2 does.
+async fn begins_with_preface(wire: &mut Wire, inbox: &mut Vec<u8>) -> bool {
+    let until = Instant::now() + connection::IDLE;
+    loop {
+        let n = inbox.len().min(two::PREFACE.len());
+        if inbox[..n] != two::PREFACE[..n] {
+            return false;
+        }
+        if n == two::PREFACE.len() {
+            return true;
+        }
+        match timeout_at(until, wire.read_buf(inbox)).await {
+            Ok(Ok(read)) if read > 0 => {}
+            _ => return false,
+        }
+    }
+}
+
+/// A rule, and the fault that waits until HTTP/2 is spoken.
+type Waiting<'a> = Option<(Option<usize>, &'a ConnectionFault)>;
+
 /// What the scenario has for a new connection; none is left when it ends so.
-async fn meet(tcp: TcpStream, number: u64, shared: &Shared) -> Option<TcpStream> {
+async fn meet(tcp: TcpStream, number: u64, shared: &Shared) -> Option<(TcpStream, Waiting<'_>)> {
     let Some((rule, fault)) = shared.scenario.fault_for(shared.seed, number) else {
-        return Some(tcp);
+        return Some((tcp, None));
     };
-    let mut met = Met { shared, number, rule, fault, at: shared.started.elapsed(), served: false };
+    if matches!(fault, ConnectionFault::Two(_)) {
+        return Some((tcp, Some((rule, fault))));
+    }
+    let mut met = Met::new(shared, number, rule, fault);
     // The client may leave while it happens; that is its right.
     let left = Box::pin(fault.act(tcp)).await.unwrap_or(None);
     met.served = left.is_some();
     drop(met);
-    left
+    left.map(|tcp| (tcp, None))
 }
 
 /// Logs a connection fault when it is over, also when the server stops meanwhile.
@@ -232,6 +292,17 @@ struct Met<'a> {
     at: Duration,
     /// Whether the connection goes on to requests.
     served: bool,
+}
+
+impl<'a> Met<'a> {
+    fn new(
+        shared: &'a Shared,
+        number: u64,
+        rule: Option<usize>,
+        fault: &'a ConnectionFault,
+    ) -> Self {
+        Self { shared, number, rule, fault, at: shared.started.elapsed(), served: false }
+    }
 }
 
 impl Drop for Met<'_> {
@@ -256,6 +327,9 @@ impl Drop for Met<'_> {
             whole: None,
             body_promised: None,
             body_sent: 0,
+            http: matches!(self.fault, ConnectionFault::Two(_)).then_some(2),
+            stream: None,
+            rst_stream: None,
             end: if self.served { End::Keep } else { self.fault.end() },
         });
     }

@@ -45,6 +45,8 @@ struct Written {
     seed: Option<u64>,
     tls: Option<Spanned<String>>,
     #[serde(default)]
+    http2: bool,
+    #[serde(default)]
     connection: Vec<Spanned<Connection>>,
     #[serde(default)]
     request: Vec<Spanned<Request>>,
@@ -148,6 +150,7 @@ impl Scenario {
         Ok(Self {
             seed: file.seed,
             tls,
+            http2: file.http2,
             everyone: None,
             connections,
             requests: file

@@ -19,6 +19,7 @@ use crate::tls::Certificate;
 pub struct Scenario {
     seed: Option<u64>,
     tls: Option<Certificate>,
+    http2: bool,
     /// What every connection meets, whatever the rules say.
     pub(crate) everyone: Option<ConnectionFault>,
     pub(crate) connections: Vec<ConnectionRule>,
@@ -36,6 +37,11 @@ impl Scenario {
     /// The certificate that the file asks for; https is served with it.
     pub fn tls(&self) -> Option<Certificate> {
         self.tls
+    }
+
+    /// Whether the file asks for HTTP/2.
+    pub fn http2(&self) -> bool {
+        self.http2
     }
 
     /// The rules for DNS.

@@ -64,6 +64,12 @@ pub struct HttpRecord {
     pub body_sent: u64,
     /// How the connection was left.
     pub end: End,
+    /// The version of HTTP, 1 or 2; none where a connection met its fault before any was spoken.
+    pub http: Option<u8>,
+    /// The number of the stream on its connection; HTTP/2 alone has them.
+    pub stream: Option<u32>,
+    /// The code (RFC 9113, section 7) of the `RST_STREAM` that ended the stream; none when none did.
+    pub rst_stream: Option<u32>,
 }
 
 impl HttpRecord {
@@ -94,7 +100,16 @@ impl HttpRecord {
         out.extend_from_slice(b",\"body_promised\":");
         number(out, self.body_promised);
         let end = self.end.as_str();
-        put(out, format_args!(",\"body_sent\":{},\"end\":\"{end}\"}}", self.body_sent));
+        put(out, format_args!(",\"body_sent\":{},\"end\":\"{end}\",\"http\":", self.body_sent));
+        number(out, self.http.map(u64::from));
+        // HTTP/1.1 has nothing like them.
+        if self.http == Some(2) {
+            out.extend_from_slice(b",\"stream\":");
+            number(out, self.stream.map(u64::from));
+            out.extend_from_slice(b",\"rst_stream\":");
+            number(out, self.rst_stream.map(u64::from));
+        }
+        out.push(b'}');
     }
 }
 
@@ -221,6 +236,9 @@ mod tests {
             body_promised: Some(10),
             body_sent: 3,
             end: End::Reset,
+            http: Some(2),
+            stream: Some(5),
+            rst_stream: None,
         };
         let mut out = Vec::new();
         record.write_json(&mut out);
@@ -233,6 +251,7 @@ mod tests {
                 "path": record.path, "authorization": true, "cookie": false, "attempt": 2,
                 "decision": "reset", "rule": 3, "delay_ms": 500.0, "status": null,
                 "retry_after": "2", "whole": 1000, "body_promised": 10, "body_sent": 3, "end": "reset",
+                "http": 2, "stream": 5, "rst_stream": null,
             })
         );
     }

@@ -52,6 +52,27 @@ fn a_careful_client_is_right() {
 }
 
 #[test]
+fn a_fault_of_http2_is_not_met_over_http_1_1() {
+    let old = check(Family::Http2, "curl -sfLo $out --http1.1 --max-time 8 $url");
+    for judged in judge(&old) {
+        // Nothing is wrong with what they serve, but for what is the same over both.
+        assert!(judged.is_right() && !judged.met, "{judged:?}");
+        let same = ["/status/", "/fault/silent", "/fault/stall", "/fault/close", "/fault/reset"];
+        let fails = same.iter().any(|part| judged.target.contains(part));
+        assert_eq!(judged.verdict == Verdict::Failed, fails, "{judged:?}");
+    }
+    let line =
+        but_first("case $url in *h2-rst\\?*|*h2?of*) curl -sfo $out --max-time 8 $url;; esac");
+    let judged = judge(&check(Family::Http2, &line));
+    let large = find(&judged, "http2: /fault/h2?of=3000000");
+    assert_eq!((large.verdict, large.met), (Verdict::Whole, true), "{large:?}");
+    let reset = find(&judged, "http2: /fault/h2-rst?code=cancel&after=500");
+    assert_eq!((reset.verdict, reset.met), (Verdict::Failed, true), "{reset:?}");
+    let never = find(&judged, "http2: /fault/h2-refused");
+    assert_eq!((wrong(never), never.met), (Some(Kind::NoFile), false), "{never:?}");
+}
+
+#[test]
 fn without_a_place_for_it_standard_output_is_the_file() {
     let command = ["curl", "-sf", "{url}"].map(str::to_owned).to_vec();
     let judged = judge(&Check { command, only: Some(Family::Body), limit: LIMIT / 4, at_once: 8 });

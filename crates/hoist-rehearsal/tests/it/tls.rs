@@ -19,15 +19,21 @@ fn serve(tls: TlsIdentity) -> Running {
 }
 
 pub(crate) fn connect(server: &Running, authority: &Authority) -> Stream {
+    connect_with(server, authority, &[])
+}
+
+/// With these protocols offered by ALPN.
+pub(crate) fn connect_with(server: &Running, authority: &Authority, alpn: &[&str]) -> Stream {
     let pem = authority.ca_pem();
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(pem.as_bytes()).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
+    let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
+    config.alpn_protocols = alpn.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
     let name = ServerName::try_from("localhost").unwrap();
     let client = ClientConnection::new(Arc::new(config), name).unwrap();
     let stream = TcpStream::connect(server.addr()).unwrap();

@@ -14,7 +14,8 @@ use super::redirect::Redirect;
 use super::resume::Resume;
 use super::size::Size;
 use super::tls::Tls;
-use crate::http::exchange::{Answered, Exchange};
+use super::two::Two;
+use crate::http::exchange::{Answered, Exchange, Trouble};
 use crate::http::within;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +32,7 @@ pub(crate) enum Act {
     Policy(Policy),
     Resume(Resume),
     Pool(Pool),
+    Two(Two),
 }
 
 /// Where in a chain a fault may stand.
@@ -63,8 +65,26 @@ impl Act {
         }
     }
 
+    /// Whether it is about the bytes of HTTP/1.1, its lines, lengths and connections, of which HTTP/2 has
+    /// nothing like.
+    fn is_of_bytes(&self) -> bool {
+        match self {
+            Self::Head(_)
+            | Self::Interim(_)
+            | Self::Size(_)
+            | Self::Field(_)
+            | Self::Tls(_)
+            | Self::Pool(_) => true,
+            Self::Body(body) => body.is_of_bytes(),
+            _ => false,
+        }
+    }
+
     /// Does it. Boxed, so that an idle connection does not carry the largest fault's state.
     pub(crate) async fn act(&self, ex: &mut Exchange<'_>) -> Answered {
+        if ex.is_two() && self.is_of_bytes() {
+            return Err(Trouble::NeedsHttp11);
+        }
         match self {
             Self::Head(head) => Box::pin(head.act(ex)).await,
             Self::Interim(interim) => Box::pin(interim.act(ex)).await,
@@ -78,6 +98,7 @@ impl Act {
             Self::Policy(policy) => Box::pin(policy.act(ex)).await,
             Self::Resume(resume) => Box::pin(resume.act(ex)).await,
             Self::Pool(pool) => Box::pin(pool.act(ex)).await,
+            Self::Two(two) => Box::pin(two.act(ex)).await,
         }
     }
 }

@@ -274,6 +274,14 @@ impl Body {
         }
     }
 
+    /// See [`Act::act`].
+    pub(super) fn is_of_bytes(&self) -> bool {
+        !matches!(
+            self,
+            Self::Whole { .. } | Self::Send { .. } | Self::Close { .. } | Self::Reset { .. }
+        )
+    }
+
     pub(super) async fn act(&self, ex: &mut Exchange<'_>) -> Answered {
         match self {
             Self::Whole { of } => {

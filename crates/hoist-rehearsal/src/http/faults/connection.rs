@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest, Ready};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-use super::{Case, Door, Right};
+use super::{Begins, Case, Door, Right, two};
 use crate::catalogue::{About, Family};
 use crate::http::reason;
 use crate::http::wire::reset_on_close;
@@ -42,6 +42,8 @@ pub(crate) enum ConnectionFault {
     Alert(u8),
     CloseHandshake,
     ResetHandshake,
+    /// How HTTP/2 begins, where that is spoken.
+    Two(Begins),
 }
 
 /// A connection fault as the table has it.
@@ -49,11 +51,11 @@ pub(crate) enum ConnectionFault {
 pub(crate) struct ConnectionEntry {
     pub(crate) about: About,
     pub(crate) family: Family,
-    make: fn(&mut Params<'_>) -> Result<ConnectionFault, Wrong>,
+    pub(super) make: fn(&mut Params<'_>) -> Result<ConnectionFault, Wrong>,
     pub(crate) cases: &'static [Case],
 }
 
-pub(crate) const CONNECTIONS: &[ConnectionEntry] = &[
+const CONNECTIONS: &[ConnectionEntry] = &[
     ConnectionEntry {
         about: About {
             name: "refuse",
@@ -240,11 +242,16 @@ pub(crate) const CONNECTIONS: &[ConnectionEntry] = &[
     },
 ];
 
+/// Every fault of connections.
+pub(crate) fn connections() -> impl Iterator<Item = &'static ConnectionEntry> {
+    CONNECTIONS.iter().chain(two::CONNECTIONS)
+}
+
 impl ConnectionFault {
     /// From `name?key=value`.
     pub(crate) fn parse(spec: &str) -> Result<Self, Wrong> {
         let (name, mut params) = split(spec);
-        let entry = CONNECTIONS.iter().find(|entry| entry.about.name == name);
+        let entry = connections().find(|entry| entry.about.name == name);
         let Some(entry) = entry else {
             return Err(Wrong(format!(
                 "no connection fault is called {name}; hoist rehearse --list shows them"
@@ -272,6 +279,7 @@ impl ConnectionFault {
             Self::Alert(_) => "tls-alert",
             Self::CloseHandshake => "tls-close",
             Self::ResetHandshake => "tls-reset",
+            Self::Two(begins) => begins.name(),
         }
     }
 
@@ -312,6 +320,8 @@ impl ConnectionFault {
     pub(crate) async fn act(&self, mut tcp: TcpStream) -> io::Result<Option<TcpStream>> {
         match self {
             Self::Slow(time) => return Ok(wait(&tcp, *time).await.then_some(tcp)),
+            // It waits until HTTP/2 is spoken.
+            Self::Two(_) => return Ok(Some(tcp)),
             // Where they are of some connections only, these come too late, and reset is nearest.
             Self::Refuse | Self::Unanswered | Self::Reset => reset_on_close(&tcp)?,
             Self::Close => finish(&mut tcp).await?,

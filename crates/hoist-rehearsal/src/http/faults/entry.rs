@@ -2,8 +2,8 @@
 
 use super::act::Act;
 use super::{
-    CERTIFICATES, CONNECTIONS, Case, body, coding, field, head, interim, pace, policy, pool,
-    redirect, resume, size, tls,
+    CERTIFICATES, Case, body, coding, connections, field, head, interim, pace, policy, pool,
+    redirect, resume, size, tls, two,
 };
 use crate::catalogue::{About, Family};
 use crate::spec::{Params, Wrong, split};
@@ -38,6 +38,12 @@ const FAMILIES: &[(Family, &[Entry])] = &[
     (Family::Policy, policy::ENTRIES),
     (Family::Resume, resume::ENTRIES),
     (Family::Pool, pool::ENTRIES),
+    (Family::Http2, two::right::ENTRIES),
+    (Family::Http2, two::goodbye::ENTRIES),
+    (Family::Http2, two::length::ENTRIES),
+    (Family::Http2, two::fields::ENTRIES),
+    (Family::Http2, two::broken::ENTRIES),
+    (Family::Http2, two::flood::ENTRIES),
 ];
 
 /// Every entry with its family, in the order of a request's life.
@@ -47,7 +53,7 @@ pub(crate) fn all() -> impl Iterator<Item = (Family, &'static Entry)> {
 
 /// All there is to say of HTTP: faults of connections, certificates, and of answers.
 pub(crate) fn catalogue() -> impl Iterator<Item = (Family, &'static About)> {
-    let connections = CONNECTIONS.iter().map(|entry| (entry.family, &entry.about));
+    let connections = connections().map(|entry| (entry.family, &entry.about));
     let certificates = CERTIFICATES.iter().map(|(_, about, _)| (Family::Tls, about));
     connections.chain(certificates).chain(all().map(|(family, entry)| (family, &entry.about)))
 }

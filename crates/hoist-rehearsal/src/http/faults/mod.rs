@@ -23,10 +23,12 @@ mod redirect;
 mod resume;
 mod size;
 mod tls;
+mod two;
 
 pub(crate) use case::{Case, Door, Right};
 pub(crate) use chain::Chain;
-pub(crate) use connection::{CONNECTIONS, ConnectionFault};
+pub(crate) use connection::{ConnectionFault, connections};
 pub(crate) use entry::{Entry, all, catalogue};
 pub(crate) use path::named_by;
 pub(crate) use tls::CERTIFICATES;
+pub(crate) use two::Begins;

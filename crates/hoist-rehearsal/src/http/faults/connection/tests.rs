@@ -82,17 +82,20 @@ fn logged(server: &Running) -> (&'static str, Option<usize>, End) {
 #[test]
 fn every_entry_is_its_own_and_its_example_and_cases_hold() {
     let mut names = HashSet::new();
-    for ConnectionEntry { about, cases, family, .. } in CONNECTIONS {
+    for ConnectionEntry { about, cases, family, .. } in connections() {
         assert!(names.insert(about.name), "{} twice", about.name);
         let fault = ConnectionFault::parse(about.example).unwrap();
         assert_eq!(fault.name(), about.name);
         assert!(!about.does.ends_with('.') && about.does.len() < 100, "{}", about.does);
         for case in *cases {
-            let (Door::Connection(spec) | Door::TlsConnection(spec)) = case.door else {
-                panic!("{}: its case has another door", about.name);
+            let (spec, of) = match case.door {
+                Door::Connection(spec) => (spec, Family::Connect),
+                Door::TlsConnection(spec) => (spec, Family::Tls),
+                Door::Http2Connection(spec) => (spec, Family::Http2),
+                _ => panic!("{}: its case has another door", about.name),
             };
             assert_eq!(ConnectionFault::parse(spec).unwrap().name(), about.name);
-            assert_eq!(matches!(case.door, Door::TlsConnection(_)), *family == Family::Tls);
+            assert_eq!(of, *family);
         }
         assert!(!cases.is_empty(), "{}", about.name);
     }
