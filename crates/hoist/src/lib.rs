@@ -46,7 +46,7 @@ mod outcomes;
 mod sys;
 
 pub use error::Error;
-pub use input::{MAX_LINE, Source};
+pub use input::{Decoded, ListForm, MAX_LINE, Source};
 pub use item::Position;
 pub use ledger::{AnyOutcome, History, LedgerKind, Records};
 pub use outcome::{FailureKind, GetOutcome, GetVerdict, ProbeOutcome, ProbeVerdict};

@@ -5,15 +5,18 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use hoist::GetPlan;
-use hoist::item::{HashAlgorithm, MediaRange, NameTemplate};
+use hoist::item::{HashAlgorithm, MediaRange};
 use hoist::plan::{AddressOverride, BadShards, ShardTemplate, defaults};
 use http::{HeaderName, HeaderValue};
 
 use super::decode::DecodeArgs;
+use super::exit::{Allowance, ExitArgs};
 use super::input::Input;
 use super::ledger::LedgerArgs;
-use super::network::NetworkArgs;
+use super::list::ListArgs;
 use super::names::NamesArgs;
+use super::naming::NamingArgs;
+use super::network::NetworkArgs;
 use super::values;
 use super::versions::VersionArgs;
 
@@ -27,12 +30,14 @@ Examples:
   hoist get -i urls.txt -o set --to 'tar:shards/{shard:06}.tar'   as WebDataset shards
   hoist get -i urls.txt -o pages --accept 'image/*' --min-size 1K --hash sha256
   hoist get -i urls.txt --name '{index}-{host}{ext}' -H 'Accept-Language: de'
+  hoist get -i urls.txt.gz --name '{url_hash:2}/{url_hash}{ext}'   any number of files
 
 A line of a list is a URL, or URL<TAB>name, or URL<TAB>name<TAB>hash with the name empty
 or not, or a JSON object with url, name and hash. A hash is written sha256:DIGITS, or with
 md5 or blake3; a body that has another is a failure, and no file. Blank lines and lines that
-begin with # are skipped. A list never overwrites a file that was there: it saves as
-name~POSITION. URLs given as arguments do overwrite, as with curl.
+begin with # are skipped. A list may be compressed, with gzip or zstd. It never overwrites a
+file that was there: it saves as name~POSITION. URLs given as arguments do overwrite, as with
+curl, but not with -J.
 
 --accept also goes to the servers, as the header Accept, unless -H gives that. What another
 type comes as, or smaller than --min-size, is a failure (not_acceptable), and no file. An
@@ -148,9 +153,6 @@ pub(super) struct GetArgs {
     /// Bytes of a tar file [default: 1G]
     #[arg(long, value_name = "BYTES", value_parser = values::bytes, requires = "to")]
     pub(super) shard_size: Option<u64>,
-    /// Name files so; may use {index} {host} {basename} {ext}
-    #[arg(long = "name", value_name = "TEMPLATE")]
-    pub(super) template: Option<NameTemplate>,
     /// text: failures on standard error; jsonl: every outcome on standard output
     #[arg(long, value_enum, default_value_t, hide_possible_values = true)]
     #[arg(value_name = "text|jsonl")]
@@ -163,11 +165,18 @@ pub(super) struct GetArgs {
     pub(super) quiet: bool,
     #[command(flatten)]
     pub(super) versions: VersionArgs,
+    #[command(flatten)]
     pub(super) names: NamesArgs,
+    #[command(flatten)]
+    pub(super) network: NetworkArgs,
+    #[command(flatten)]
+    pub(super) list: ListArgs,
     #[command(flatten)]
     pub(super) ledger: LedgerArgs,
     #[command(flatten)]
-    pub(super) network: NetworkArgs,
+    pub(super) exit: ExitArgs,
+    #[command(flatten)]
+    pub(super) naming: NamingArgs,
 }
 
 /// How the outcomes of a get are printed.
@@ -270,6 +279,8 @@ pub(crate) struct GetJob {
     pub(crate) ordered: bool,
     /// Nothing but what is fatal.
     pub(crate) quiet: bool,
+    /// The share that may be not ok.
+    pub(crate) allowed: Option<Allowance>,
 }
 
 /// Where bodies go, as far as the screen is concerned.

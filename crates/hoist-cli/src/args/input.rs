@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use hoist::Source;
+use hoist::{Decoded, ListForm, Source};
 use rustix::fs::FileType;
 
 use super::said::Refused;
@@ -53,6 +53,8 @@ pub(super) struct Given {
     pub(super) arguments: Vec<String>,
     pub(super) list: Option<PathBuf>,
     pub(super) words: Option<Words>,
+    /// Of a list that stands alone.
+    pub(super) form: ListForm,
 }
 
 impl Given {
@@ -63,14 +65,14 @@ impl Given {
     /// Opens what was given; standard input when nothing was and it is a pipe or a file. None:
     /// there is nothing at all.
     pub(super) fn open(self) -> Result<Option<Input>, Refused> {
-        let Self { arguments, list, words } = self;
+        let Self { arguments, list, words, form } = self;
         if list.is_none() && words.is_none() {
             if !arguments.is_empty() {
                 let extent = Extent::Items(arguments.len() as u64);
                 let source = Source::items(arguments);
                 return Ok(Some(Input { source, extent, stdin: None, is_list: false }));
             }
-            return Ok(stdin_holds_a_list().then(|| List::stdin().into_input()));
+            return Ok(stdin_holds_a_list().then(|| List::stdin().into_input(form)));
         }
         // A file alone can be passed over where it is answered already.
         if let (true, None, Some(path)) = (arguments.is_empty(), &words, &list)
@@ -78,8 +80,11 @@ impl Given {
         {
             let file = open(path)?;
             let bytes = regular_bytes(&file);
-            let extent = bytes.map_or(Extent::Unknown, Extent::Bytes);
             let source = Source::file(file);
+            // The lines of another form have other bytes.
+            let bytes = bytes.filter(|_| form == ListForm::Lines && !source.is_compressed());
+            let extent = bytes.map_or(Extent::Unknown, Extent::Bytes);
+            let source = source.in_form(form);
             return Ok(Some(Input { source, extent, stdin: None, is_list: true }));
         }
         let mut lists = Vec::new();
@@ -96,7 +101,7 @@ impl Given {
         if let Some(words) = words {
             lists.push(words.open()?);
         }
-        Ok(lists.into_iter().reduce(List::then).map(List::into_input))
+        Ok(lists.into_iter().reduce(List::then).map(|list| list.into_input(form)))
     }
 }
 
@@ -111,13 +116,17 @@ impl List {
     fn file(path: &Path) -> Result<Self, Refused> {
         let file = open(path)?;
         let bytes = regular_bytes(&file);
-        Ok(Self { reader: Box::new(file), bytes, stdin: None })
+        let source = Source::file(file.try_clone().map_err(|error| unreadable(path, &error))?);
+        let bytes = bytes.filter(|_| !source.is_compressed());
+        // Behind other lines its beginning is not that of the text.
+        Ok(Self { reader: Box::new(Decoded::new(file)), bytes, stdin: None })
     }
 
     fn stdin() -> Self {
         let arrived = Arrived::default();
         let reader = Watched { stdin: io::stdin(), arrived: arrived.clone() };
-        Self { reader: Box::new(reader), bytes: stdin_bytes(), stdin: Some(arrived) }
+        let reader = Box::new(Decoded::new(reader));
+        Self { reader, bytes: stdin_bytes(), stdin: Some(arrived) }
     }
 
     /// These lines, then those.
@@ -129,15 +138,20 @@ impl List {
         }
     }
 
-    fn into_input(self) -> Input {
-        let extent = self.bytes.map_or(Extent::Unknown, Extent::Bytes);
-        Input { source: Source::lines(self.reader), extent, stdin: self.stdin, is_list: true }
+    fn into_input(self, form: ListForm) -> Input {
+        let bytes = self.bytes.filter(|_| form == ListForm::Lines);
+        let extent = bytes.map_or(Extent::Unknown, Extent::Bytes);
+        let source = Source::lines(self.reader).in_form(form);
+        Input { source, extent, stdin: self.stdin, is_list: true }
     }
 }
 
 fn open(path: &Path) -> Result<File, Refused> {
-    File::open(path)
-        .map_err(|error| Refused::Unusable(format!("{} can't be read: {error}", path.display())))
+    File::open(path).map_err(|error| unreadable(path, &error))
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Refused {
+    Refused::Unusable(format!("{} can't be read: {error}", path.display()))
 }
 
 fn regular_bytes(file: &File) -> Option<u64> {
@@ -162,6 +176,10 @@ fn stdin_bytes() -> Option<u64> {
         return None;
     }
     let at = rustix::fs::tell(stdin).ok()?;
+    let list = stdin.try_clone_to_owned().ok()?;
+    if Source::file(File::from(list)).is_compressed() {
+        return None;
+    }
     u64::try_from(stat.st_size).ok()?.checked_sub(at)
 }
 
@@ -340,8 +358,11 @@ mod tests {
     fn arguments_come_before_a_list() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(b"b\n").unwrap();
-        let given =
-            Given { arguments: vec!["a".to_owned()], list: Some(file.path().into()), words: None };
+        let given = Given {
+            arguments: vec!["a".to_owned()],
+            list: Some(file.path().into()),
+            ..Given::default()
+        };
         assert_eq!(given.open().unwrap().unwrap().extent, Extent::Bytes(4));
         let missing = Given { list: Some("/nowhere/at/all".into()), ..Given::default() };
         assert!(matches!(missing.open(), Err(Refused::Unusable(_))));

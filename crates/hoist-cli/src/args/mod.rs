@@ -5,15 +5,19 @@
 //! Nothing here runs anything, and only help and usage errors are printed.
 
 mod check;
+mod completions;
 mod cookie_file;
 mod countries;
 mod decode;
+mod exit;
 mod flags;
 mod get;
 mod header_file;
 mod input;
 mod ledger;
+mod list;
 mod names;
+mod naming;
 mod netrc;
 mod network;
 mod outcomes;
@@ -26,11 +30,14 @@ mod values;
 mod versions;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
 
 pub(crate) use check::{CheckFormat, CheckJob};
 pub(crate) use countries::ALL as COUNTRIES;
+pub(crate) use exit::Allowance;
 pub(crate) use flags::FlagsJob;
 pub(crate) use get::{GetFormat, GetJob, Saving};
 pub(crate) use input::{Arrived, Extent};
@@ -68,6 +75,9 @@ enum Subcommands {
     Get(Box<get::GetArgs>),
     Outcomes(outcomes::OutcomesArgs),
     Rehearse(rehearse::RehearseArgs),
+    Completions(completions::CompletionsArgs),
+    #[command(hide = true)]
+    Man(completions::ManArgs),
 }
 
 /// A command that can be run.
@@ -83,6 +93,15 @@ pub(crate) enum Command {
     Outcomes(OutcomesJob),
     /// `hoist rehearse`
     Rehearse(RehearseJob),
+    /// `hoist completions`
+    Completions(Shell),
+    /// `hoist man`
+    Man(PathBuf),
+}
+
+/// All that can be typed.
+pub(crate) fn typed() -> clap::Command {
+    Typed::command()
 }
 
 /// Reads the command line. The error is whatever is to be said instead of running: help, a
@@ -98,6 +117,8 @@ where
         Subcommands::Get(args) => args.into_job().map(Box::new).map(Command::Get),
         Subcommands::Outcomes(args) => Ok(Command::Outcomes(args.into_job())),
         Subcommands::Rehearse(args) => args.into_job().map(Command::Rehearse),
+        Subcommands::Completions(args) => Ok(Command::Completions(args.shell)),
+        Subcommands::Man(args) => Ok(Command::Man(args.folder)),
     };
     command.map_err(|refused| said::say(refused, &mut Typed::command()))
 }

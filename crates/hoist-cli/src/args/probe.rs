@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use hoist::ProbePlan;
 use hoist::plan::{LedgerPlan, defaults};
 
+use super::exit::{Allowance, ExitArgs};
 use super::input::Input;
 use super::ledger::LedgerArgs;
 use super::values;
@@ -81,6 +82,8 @@ pub(super) struct ProbeArgs {
     pub(super) output: Option<PathBuf>,
     #[command(flatten)]
     pub(super) ledger: LedgerArgs,
+    #[command(flatten)]
+    pub(super) exit: ExitArgs,
 }
 
 /// How the outcomes of a probe are printed.
@@ -158,6 +161,8 @@ pub(crate) struct ProbeJob {
     pub(crate) output: Option<PathBuf>,
     /// The ledger that is kept beside that file.
     pub(crate) ledger: Option<LedgerPlan>,
+    /// The share that may be unknown.
+    pub(crate) allowed: Option<Allowance>,
 }
 
 #[cfg(test)]

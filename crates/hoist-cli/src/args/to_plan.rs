@@ -18,6 +18,7 @@ use super::flags::FlagsJob;
 use super::get::{GetArgs, GetFormat, GetJob, Header, Saving, Shards};
 use super::input::{self, Given};
 use super::names;
+use super::naming;
 use super::network;
 use super::probe::{ProbeArgs, ProbeJob, RecordType};
 use super::roots;
@@ -41,14 +42,14 @@ impl ProbeArgs {
             seed: None,
         };
         let words = input::Words::new(self.words, self.max_len, self.tlds);
-        let given = Given { arguments: self.names, list: self.input, words };
+        let given = Given { arguments: self.names, list: self.input, words, ..Given::default() };
         let input = match given.open()? {
             Some(input) => input,
             None => Given::words(input::Words::short_keywords())
                 .open()?
                 .ok_or_else(|| Refused::Usage("probe", "there is nothing to probe".to_owned()))?,
         };
-        let Self { format, ordered, output, ledger, .. } = self;
+        let Self { format, ordered, output, ledger, exit, .. } = self;
         let output = output.filter(|path| path.as_os_str() != "-");
         let on_record = output.as_deref().is_some_and(|path| input.is_list && can_be_cut(path));
         if let (false, Some(option)) = (on_record, ledger.needless()) {
@@ -56,7 +57,8 @@ impl ProbeArgs {
             return Err(Refused::Usage("probe", message));
         }
         let ledger = on_record.then(|| ledger.plan(input.stdin.is_some()));
-        Ok(ProbeJob { plan, input, format, ordered, output, ledger })
+        let allowed = exit.fail_above;
+        Ok(ProbeJob { plan, input, format, ordered, output, ledger, allowed })
     }
 }
 
@@ -83,6 +85,8 @@ impl GetArgs {
         if saving == Saving::Stdout {
             self.check_stdout()?;
         }
+        let existing = self.naming.existing(self.input.is_none() && !self.urls.is_empty());
+        let (template, naming) = self.naming.plan(naming::Into::of(saving, self.to.is_some()))?;
         let sink = match saving {
             Saving::Stdout => SinkPlan::Writer(standard_output()?),
             Saving::Files if let Some(Shards(shards)) = self.to => {
@@ -90,17 +94,9 @@ impl GetArgs {
                 let samples = self.shard_count.unwrap_or(default.samples);
                 let bytes = self.shard_size.unwrap_or(default.bytes);
                 let limits = ShardLimits { samples, bytes };
-                SinkPlan::Tar { root: self.output, shards, limits, template: self.template }
+                SinkPlan::Tar { root: self.output, shards, limits, template }
             }
-            Saving::Files => SinkPlan::Directory {
-                root: self.output,
-                template: self.template,
-                existing: if self.input.is_none() && !self.urls.is_empty() {
-                    Existing::Replace
-                } else {
-                    Existing::Keep
-                },
-            },
+            Saving::Files => SinkPlan::Directory { root: self.output, template, existing },
         };
         if self.min_size > self.max_size {
             let message = "--min-size is more than --max-size: no body could be both";
@@ -139,6 +135,7 @@ impl GetArgs {
             },
             http: self.versions.plan(),
             sink,
+            naming,
             hash: self.hash,
             decode: self.decode.plan(),
             dns,
@@ -152,13 +149,14 @@ impl GetArgs {
         };
         plan.address.overrides = self.overrides.into_iter().flat_map(|of| of.0).collect();
         self.network.apply(&mut plan, &network::variable)?;
-        let given = Given { arguments: self.urls, list: self.input, words: None };
+        let form = self.list.form(!self.urls.is_empty())?;
+        let given = Given { arguments: self.urls, list: self.input, words: None, form };
         let Some(input) = given.open()? else {
             let message = "there is nothing to get: name URLs, or a list with -i FILE, or pipe \
                            one in";
             return Err(Refused::Usage("get", message.to_owned()));
         };
-        let Self { format, ordered, quiet, ledger, .. } = self;
+        let Self { format, ordered, quiet, ledger, exit, .. } = self;
         let mut on_record = None;
         if let (SinkPlan::Directory { root, .. } | SinkPlan::Tar { root, .. }, true) =
             (&plan.sink, input.is_list)
@@ -177,7 +175,8 @@ impl GetArgs {
                            add --format jsonl, or give a list with -i FILE";
             return Err(Refused::Usage("get", message.to_owned()));
         }
-        Ok(GetJob { plan, input, saving, on_record, format, ordered, quiet })
+        let allowed = exit.fail_above;
+        Ok(GetJob { plan, input, saving, on_record, format, ordered, quiet, allowed })
     }
 
     fn check_stdout(&self) -> Result<(), Refused> {
@@ -185,8 +184,8 @@ impl GetArgs {
             "-o - writes one body to standard output; give one URL, or a folder"
         } else if self.format == GetFormat::Jsonl {
             "--format jsonl and -o - both want standard output"
-        } else if self.template.is_some() || self.to.is_some() {
-            "--name and --to name files; -o - writes none"
+        } else if self.to.is_some() {
+            "--to names files; -o - writes none"
         } else {
             return Ok(());
         };

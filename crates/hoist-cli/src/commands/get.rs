@@ -6,11 +6,13 @@ use hoist::report::Summary;
 use super::Ending;
 use super::drive::{Driven, drive};
 use crate::args::{GetFormat, GetJob, Saving};
-use crate::render::{Face, Output, Screen, get_failure, get_summary, note, stdout_is_terminal};
+use crate::render::{
+    Face, Output, Screen, allowance, get_failure, get_summary, note, stdout_is_terminal,
+};
 
 /// Brings back every URL.
 pub(super) fn run(job: GetJob) -> Ending {
-    let GetJob { plan, input, saving, on_record, format, ordered, quiet } = job;
+    let GetJob { plan, input, saving, on_record, format, ordered, quiet, allowed } = job;
     let mut out = Output::stdout();
     let mut outcomes = plan.run(input.source);
     if ordered {
@@ -48,14 +50,19 @@ pub(super) fn run(job: GetJob) -> Ending {
     let interrupted = matches!(driven, Driven::Interrupted);
     // A body on standard output stands for itself, as long as it is whole.
     let clean = summary.counts.ok == summary.counts.done();
+    let bad = summary.counts.done() - summary.counts.ok;
+    let enough = allowed.is_some_and(|allowed| allowed.allows(bad, summary.counts.done()));
     let speaks_for_itself = saving == Saving::Stdout && clean && !interrupted;
     if !quiet && !speaks_for_itself && !driven.came_to_nothing(&summary) {
         Screen::plain().line(get_summary(&summary, saved.as_deref(), interrupted));
+        if let Some(allowed) = allowed.filter(|_| bad > 0) {
+            Screen::plain().line(allowance(bad, summary.counts.done(), "not ok", allowed));
+        }
         if let (Some(folder), Driven::Completed) = (on_record, &driven) {
             hint(&summary, &folder);
         }
     }
-    driven.conclude(clean)
+    driven.conclude(clean || enough)
 }
 
 /// What can be done where nothing was left to do.

@@ -2,6 +2,7 @@
 //! run ended.
 
 mod check;
+mod completions;
 mod drive;
 mod flags;
 mod get;
@@ -55,5 +56,7 @@ pub(crate) fn run(command: Command) -> Ending {
         Command::Get(job) => get::run(*job),
         Command::Outcomes(job) => outcomes::run(&job),
         Command::Rehearse(job) => rehearse::run(&job),
+        Command::Completions(shell) => completions::run(shell),
+        Command::Man(folder) => completions::man(&folder),
     }
 }

@@ -9,13 +9,13 @@ use super::Ending;
 use super::drive::{Driven, drive, unwritable};
 use crate::args::{ProbeFormat, ProbeJob};
 use crate::render::{
-    Face, Output, Reasons, Screen, columns_heading, columns_line, note, probe_line, probe_summary,
-    stderr_is_terminal, stdout_is_terminal,
+    Face, Output, Reasons, Screen, allowance, columns_heading, columns_line, note, probe_line,
+    probe_summary, stderr_is_terminal, stdout_is_terminal,
 };
 
 /// Says of each name whether it resolves.
 pub(super) fn run(job: ProbeJob) -> Ending {
-    let ProbeJob { mut plan, input, format, ordered, output, ledger } = job;
+    let ProbeJob { mut plan, input, format, ordered, output, ledger, allowed } = job;
     let (to_file, on_record) = (output.is_some(), ledger.is_some());
     // With a ledger the engine writes the file, so that both say the same.
     let mut out = match (output, ledger) {
@@ -72,11 +72,16 @@ pub(super) fn run(job: ProbeJob) -> Ending {
     }
     let summary = report.summary();
     let interrupted = matches!(driven, Driven::Interrupted);
+    let (unknown, all) = (summary.counts.failed, summary.counts.done());
     let worth_telling = stderr_is_terminal() || interrupted || summary.counts.failed > 0;
     if worth_telling && !driven.came_to_nothing(&summary) {
         Screen::plain().line(probe_summary(&summary, &reasons, interrupted));
+        if let Some(allowed) = allowed.filter(|_| unknown > 0) {
+            Screen::plain().line(allowance(unknown, all, "unknown", allowed));
+        }
     }
-    driven.conclude(summary.counts.failed == 0)
+    let enough = allowed.is_some_and(|allowed| allowed.allows(unknown, all));
+    driven.conclude(unknown == 0 || enough)
 }
 
 /// The file that the engine writes, in this format.

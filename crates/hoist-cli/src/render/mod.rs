@@ -4,6 +4,7 @@
 //! and what it draws while one goes on it reads from the run's counters, on a timer, on a thread of
 //! its own, so that a slow terminal slows nothing.
 
+mod allowance;
 mod check;
 mod columns;
 mod flags;
@@ -18,6 +19,7 @@ mod text;
 mod tqdm;
 mod units;
 
+pub(crate) use allowance::allowance;
 pub(crate) use check::{CheckProgress, CheckRow, check_plain, check_table};
 pub(crate) use columns::{columns_heading, columns_line};
 pub(crate) use flags::{FlagsCounts, flags_final, flags_initial, flags_line};

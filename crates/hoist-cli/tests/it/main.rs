@@ -3,8 +3,11 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test an unwrap is a finding")]
 
+mod allowance;
 mod check;
 mod decode;
+mod coming_from;
+mod completions;
 mod descriptors;
 mod flags;
 mod fresh;
@@ -13,9 +16,11 @@ mod harness;
 mod interrupt;
 mod killed;
 mod killed_shards;
+mod list_forms;
 mod mishaps;
 mod network;
 mod names;
+mod naming;
 mod outcomes;
 mod probe;
 mod rehearse;

@@ -5,6 +5,7 @@ use http::{HeaderMap, Response};
 
 use super::answer::{Framing, Meaning, content_type};
 use super::body::{Broken, DRAIN, Receiving, drain};
+use super::disposition::file_name;
 use super::fetcher::Fetcher;
 use super::patience::{Overdue, Watch};
 use super::pool::Connection;
@@ -233,7 +234,7 @@ impl Attempt {
                     codings: fetcher.codings.as_ref(),
                 };
                 let content_type = content_type(&parts.headers);
-                let wanted = self.wanted(fetcher, content_type.as_deref(), coded);
+                let wanted = self.wanted(fetcher, content_type.as_deref(), &parts.headers, coded);
                 match receiving.receive(body, framing, wanted).await {
                     Ok(tail) => {
                         watch.stopwatch.end(meter.last_received());
@@ -299,23 +300,31 @@ impl Attempt {
         &self,
         fetcher: &Fetcher,
         content_type: Option<&str>,
+        headers: &HeaderMap,
         coded: Option<Box<Coded>>,
     ) -> Wanted {
         let Target { url, name, hash, .. } = &*self.target;
-        let given = match (name, &self.template) {
-            (Some(name), _) => Some(FileName::from_text(name)),
-            (None, Some(template)) => Some(FileName::from_template(template, self.position, url)),
-            (None, None) => None,
-        };
-        let name = match given {
-            given if fetcher.samples => {
-                FileName::of_sample(given, self.position, url, content_type)
+        let template = self.template.as_deref();
+        let (name, late) = match name {
+            Some(name) => (Some(FileName::from_text(name)), None),
+            None if fetcher.samples && template.is_none() => (None, None),
+            None => {
+                let plan = &fetcher.naming;
+                let of_server = if plan.from_header { file_name(headers) } else { None };
+                let of_server = of_server.as_deref();
+                let (name, late) =
+                    FileName::of_target(&self.target, self.position, template, plan, of_server);
+                (Some(name), late)
             }
-            Some(given) => given,
-            None => FileName::from_url(url),
         };
-        let hash = HashWish { promised: hash.as_deref().copied(), told: fetcher.hash };
-        Wanted { position: self.position, name, hash, coded }
+        let name = match name {
+            Some(name) if !fetcher.samples => name,
+            given => FileName::of_sample(given, self.position, url, content_type),
+        };
+        let promised = hash.as_deref().copied();
+        let late = late.filter(|_| !fetcher.samples);
+        let hash = HashWish { promised, told: fetcher.hash, sha256: late.is_some() };
+        Wanted { position: self.position, name, late, hash, coded }
     }
 
     async fn drain(

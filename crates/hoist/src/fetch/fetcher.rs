@@ -15,7 +15,7 @@ use super::route::Routes;
 use super::tls::Tls;
 use crate::error::Error;
 use crate::item::HashAlgorithm;
-use crate::plan::{GetPlan, Patience, SinkPlan, defaults};
+use crate::plan::{GetPlan, NamingPlan, Patience, SinkPlan, defaults};
 use crate::probe::Resolver;
 use crate::report::Report;
 use crate::sink::Handover;
@@ -36,6 +36,7 @@ pub(super) struct Fetcher {
     pub(super) codings: Option<Codings>,
     /// Of every body.
     pub(super) hash: Option<HashAlgorithm>,
+    pub(super) naming: NamingPlan,
     pub(super) handover: Handover,
     /// What has been handed over can't be taken back: no other try then.
     pub(super) streams_out: bool,
@@ -87,6 +88,7 @@ impl Fetcher {
             acceptance: Acceptance::new(&plan.request),
             codings,
             hash: plan.hash,
+            naming: plan.naming,
             handover,
             streams_out: matches!(plan.sink, SinkPlan::Writer(_)),
             samples: matches!(plan.sink, SinkPlan::Tar { .. }),

@@ -12,6 +12,7 @@ mod body;
 mod coding;
 mod connect;
 mod cookies;
+mod disposition;
 mod fetcher;
 mod happy;
 mod http2;

@@ -96,7 +96,7 @@ impl List {
         }
     }
 
-    /// Whether bytes can be passed over unread.
+    /// Whether bytes can be passed over, as they are those of a file.
     pub(super) fn can_pass(&self) -> bool {
         matches!(self, Self::Lines(cutter) if cutter.text.can_pass())
     }

@@ -3,13 +3,30 @@ use std::fs::File;
 use std::io::{Read, Seek};
 use std::time::UNIX_EPOCH;
 
+use super::aria2::Aria2;
+use super::coded::{Decoded, is_coded};
 use super::list::List;
 use super::text::Text;
+use crate::sys::peek;
 
 /// Where the items come from. It is pulled: nothing is read before there is room for it, but for
 /// a bounded handful of blocks.
 pub struct Source {
     kind: Kind,
+    form: ListForm,
+}
+
+/// How a list is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ListForm {
+    /// One item a line.
+    #[default]
+    Lines,
+    /// As aria2's input files: a line of URIs, of which the first that can be got is taken; indented
+    /// lines behind it are its options. `out`, `dir` and `checksum` count; what only tells aria2 how
+    /// to go about it is passed over; an item with other options is an outcome of kind `bad_input`.
+    /// The position of an item is that of its URIs.
+    Aria2,
 }
 
 enum Kind {
@@ -41,9 +58,9 @@ pub(crate) struct ListIdentity {
 impl Source {
     /// A text, one item a line. Blank lines and lines that begin with `#` are counted, not
     /// answered; a byte order mark and CR LF are accepted; a line over 64 KiB, or not UTF-8, is
-    /// an outcome of kind `bad_input`.
+    /// an outcome of kind `bad_input`. It may be compressed, see [`Decoded`].
     pub fn lines(reader: impl Read + Send + 'static) -> Self {
-        Self { kind: Kind::Lines(Box::new(reader)) }
+        Self { kind: Kind::Lines(Box::new(reader)), form: ListForm::Lines }
     }
 
     /// Like [`lines`](Self::lines), of a file, from where it stands now. With a ledger, blocks
@@ -52,7 +69,7 @@ impl Source {
     pub fn file(file: File) -> Self {
         let regular = file.metadata().is_ok_and(|meta| meta.is_file());
         match (&file).stream_position() {
-            Ok(start) if regular => Self { kind: Kind::File(file, start) },
+            Ok(start) if regular => Self { kind: Kind::File(file, start), form: ListForm::Lines },
             _ => Self::lines(file),
         }
     }
@@ -65,7 +82,27 @@ impl Source {
         I::Item: Into<String> + 'static,
         I::IntoIter: Send + 'static,
     {
-        Self { kind: Kind::Items(Box::new(items.into_iter().map(Into::into))) }
+        let items = items.into_iter().map(Into::into);
+        Self { kind: Kind::Items(Box::new(items)), form: ListForm::Lines }
+    }
+
+    /// The same, written in another form. Items are items, whatever form a list has.
+    #[must_use]
+    pub fn in_form(self, form: ListForm) -> Self {
+        Self { form, ..self }
+    }
+
+    pub(crate) fn form(&self) -> ListForm {
+        match self.kind {
+            Kind::Items(_) => ListForm::Lines,
+            _ => self.form,
+        }
+    }
+
+    /// Whether it is a file that is compressed, as far as can be told by now: then its lines have
+    /// other bytes than the file.
+    pub fn is_compressed(&self) -> bool {
+        matches!(&self.kind, Kind::File(file, start) if begins_coded(file, *start))
     }
 
     /// What tells at a glance that the list is the same, as of now; `None` where nothing does.
@@ -79,10 +116,28 @@ impl Source {
     }
 
     pub(super) fn into_list(self) -> List {
-        match self.kind {
-            Kind::Lines(reader) => List::lines(Text::stream(reader)),
-            Kind::File(file, _) => List::lines(Text::file(file)),
-            Kind::Items(items) => List::Items(items),
+        let compressed = self.is_compressed();
+        match (self.kind, self.form) {
+            (Kind::Items(items), _) => List::Items(items),
+            (Kind::Lines(reader), ListForm::Lines) => {
+                List::lines(Text::stream(Box::new(Decoded::new(reader))))
+            }
+            (Kind::Lines(reader), ListForm::Aria2) => {
+                List::lines(Text::stream(Box::new(Aria2::new(Decoded::new(reader)))))
+            }
+            (Kind::File(file, _), ListForm::Lines) if compressed => {
+                List::lines(Text::made(Box::new(Decoded::new(file))))
+            }
+            (Kind::File(file, _), ListForm::Lines) => List::lines(Text::file(file)),
+            (Kind::File(file, _), ListForm::Aria2) => {
+                List::lines(Text::made(Box::new(Aria2::new(Decoded::new(file)))))
+            }
         }
     }
+}
+
+/// Whether what is in a file from there on is compressed. What can't be read is told by who reads it.
+fn begins_coded(file: &File, start: u64) -> bool {
+    let mut beginning = [0; 4];
+    peek(file, start, &mut beginning).is_ok() && is_coded(&beginning) == Some(true)
 }

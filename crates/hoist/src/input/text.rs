@@ -13,6 +13,8 @@ pub(super) struct Text(BufReader<Medium>);
 enum Medium {
     Stream(Box<dyn Read + Send>),
     File(File),
+    /// What is made of a regular file: decoded, or rewritten.
+    Made(Box<dyn Read + Send>),
 }
 
 /// A line that is too long, as far as it was read.
@@ -35,12 +37,21 @@ impl Text {
         Self(BufReader::with_capacity(BLOCK, Medium::File(file)))
     }
 
-    /// Whether bytes can be passed over unread.
+    /// `reader` makes it of a regular file.
+    pub(super) fn made(reader: Box<dyn Read + Send>) -> Self {
+        Self(BufReader::with_capacity(BLOCK, Medium::Made(reader)))
+    }
+
+    /// Whether bytes can be passed over, as they are those of a file.
     pub(super) fn can_pass(&self) -> bool {
-        matches!(self.0.get_ref(), Medium::File(_))
+        !matches!(self.0.get_ref(), Medium::Stream(_))
     }
 
     pub(super) fn pass(&mut self, bytes: u64) -> io::Result<()> {
+        if matches!(self.0.get_ref(), Medium::Made(_)) {
+            io::copy(&mut self.0.by_ref().take(bytes), &mut io::sink())?;
+            return Ok(());
+        }
         self.0.seek_relative(i64::try_from(bytes).map_err(|_| ErrorKind::InvalidData)?)
     }
 
@@ -90,7 +101,7 @@ impl Read for Text {
 impl Read for Medium {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
-            Self::Stream(reader) => reader.read(buffer),
+            Self::Stream(reader) | Self::Made(reader) => reader.read(buffer),
             Self::File(file) => file.read(buffer),
         }
     }
@@ -99,7 +110,7 @@ impl Read for Medium {
 impl Seek for Medium {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         match self {
-            Self::Stream(_) => Err(ErrorKind::NotSeekable.into()),
+            Self::Stream(_) | Self::Made(_) => Err(ErrorKind::NotSeekable.into()),
             Self::File(file) => file.seek(to),
         }
     }

@@ -4,9 +4,6 @@ use std::path::PathBuf;
 
 use url::Url;
 
-use super::Position;
-use super::template::{NameParts, NameTemplate};
-
 /// The name of a file below the root of a directory sink: parts that are safe as names of files
 /// and folders. It can't leave its root.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -24,6 +21,11 @@ impl FileName {
     /// The name that a URL gives: the host (with `_PORT` when it is not the default), the path,
     /// percent-decoded where that is safe, `index.html` for a trailing slash, the query after `@`.
     pub(crate) fn from_url(url: &Url) -> Self {
+        Self::from_raw(Self::raw_parts(url).iter().map(Cow::as_ref))
+    }
+
+    /// The parts of that name, not yet safe; the last one is the file.
+    pub(super) fn raw_parts(url: &Url) -> Vec<Cow<'_, str>> {
         let mut host = Cow::Borrowed(url.host_str().unwrap_or_default());
         if let Some(port) = url.port() {
             host = Cow::Owned(format!("{host}_{port}"));
@@ -40,7 +42,7 @@ impl FileName {
         if let (Some(query), Some(file)) = (url.query(), raw.last_mut()) {
             *file = Cow::Owned(format!("{file}@{}", decode(query)));
         }
-        Self::from_raw(raw.iter().map(Cow::as_ref))
+        raw
     }
 
     /// The name that the user gives, as a path below the root.
@@ -48,21 +50,7 @@ impl FileName {
         Self::from_raw(text.split('/'))
     }
 
-    /// The name that a template gives.
-    pub(crate) fn from_template(template: &NameTemplate, position: Position, url: &Url) -> Self {
-        let file = url.path().rsplit('/').next().map(decode).unwrap_or_default();
-        // A slash that was encoded makes no folder.
-        let file = if file.is_empty() { "index.html".to_owned() } else { file.replace('/', "%2F") };
-        let (basename, ext) = match file.rfind('.') {
-            Some(at) if at > 0 => file.split_at(at),
-            _ => (file.as_str(), ""),
-        };
-        let host = url.host_str().unwrap_or_default();
-        let parts = NameParts { index: position.0, host, basename, ext };
-        Self::from_text(&template.fill(parts))
-    }
-
-    fn from_raw<'a>(raw: impl Iterator<Item = &'a str>) -> Self {
+    pub(super) fn from_raw<'a>(raw: impl Iterator<Item = &'a str>) -> Self {
         let mut parts: Vec<String> = raw.filter(|part| !part.is_empty()).map(safe).collect();
         match parts.first_mut() {
             None => parts.push("index.html".to_owned()),
@@ -98,7 +86,7 @@ impl FileName {
 }
 
 /// Decodes what is text; the rest stays as it is.
-fn decode(raw: &str) -> Cow<'_, str> {
+pub(super) fn decode(raw: &str) -> Cow<'_, str> {
     // A slash or NUL that was encoded is no separator or end: `safe` encodes it again.
     percent_encoding::percent_decode_str(raw).decode_utf8().unwrap_or(Cow::Borrowed(raw))
 }
@@ -229,14 +217,6 @@ mod tests {
         assert!(a.len() < 220 && a.split('.').next_back() == Some("jpeg"), "{a}");
         let deep = name(&format!("http://a.example/{}", "d/".repeat(20_000)));
         assert!(deep.len() <= 1100 && deep.starts_with("a.example/d/"), "{}", deep.len());
-    }
-
-    #[test]
-    fn templates_are_filled_from_the_url() {
-        let template: NameTemplate = "{host}/{index}-{basename}{ext}".parse().unwrap();
-        let url = Url::parse("http://a.example/x/flag.tar.gz?x=1").unwrap();
-        let name = FileName::from_template(&template, Position(3), &url);
-        assert_eq!(name.to_path().to_str(), Some("a.example/3-flag.tar.gz"));
     }
 
     proptest! {

@@ -89,15 +89,12 @@ impl Hash {
 
 impl fmt::Display for Hash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut text = [0; 64];
-        let mut length = 0;
         for (pair, byte) in text.chunks_exact_mut(2).zip(self.digest()) {
-            pair[0] = DIGITS[usize::from(byte >> 4)];
-            pair[1] = DIGITS[usize::from(byte & 15)];
-            length += 2;
+            pair.copy_from_slice(&pair_of(*byte));
         }
-        let digits = std::str::from_utf8(&text[..length]).unwrap_or_default();
+        let digits = &text[..2 * self.digest().len()];
+        let digits = std::str::from_utf8(digits).unwrap_or_default();
         write!(f, "{}:{digits}", self.algorithm)
     }
 }
@@ -151,6 +148,17 @@ impl FromStr for Hash {
         }
         Ok(Self { algorithm, digest })
     }
+}
+
+/// The two hexadecimal digits of a byte.
+fn pair_of(byte: u8) -> [u8; 2] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]
+}
+
+/// Bytes in hexadecimal digits, in lower case.
+pub(super) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().flat_map(|byte| pair_of(*byte)).map(char::from).collect()
 }
 
 /// Of a hexadecimal digit.

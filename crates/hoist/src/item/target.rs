@@ -51,6 +51,16 @@ impl<'a> Line<'a> {
     }
 }
 
+/// No URL, name or JSON object has it.
+const REFUSED: char = '\u{1}';
+
+/// The line of an item that can't be asked, and why, for [`Target::parse`]: as whoever rewrites a list
+/// of another form has found.
+pub(crate) fn refused_line(uri: &str, reason: &str) -> String {
+    let plain = |text: &str| text.replace(char::is_control, " ");
+    format!("{REFUSED}{}{REFUSED}{}", plain(uri), plain(reason))
+}
+
 /// A line in JSON. Other fields are the user's own.
 #[derive(Deserialize)]
 struct JsonLine {
@@ -64,6 +74,11 @@ impl Target {
     /// On failure also what the outcome calls the item.
     pub(crate) fn parse(line: &str) -> Result<Self, (Failure, String)> {
         let bad = |reason: String| Failure::new(FailureKind::BadInput, reason);
+        if let Some((uri, reason)) =
+            line.strip_prefix(REFUSED).and_then(|of| of.split_once(REFUSED))
+        {
+            return Err((bad(reason.to_owned()), shorten(&without_credentials(uri))));
+        }
         let line: Line<'_> = if line.starts_with('{') {
             let parsed: JsonLine = serde_json::from_str(line).map_err(|error| {
                 let reason = format!(

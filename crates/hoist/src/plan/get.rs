@@ -10,7 +10,7 @@ use rustls::pki_types::CertificateDer;
 
 use super::{
     ConnectTo, CookiePlan, CredentialsPlan, DecodePlan, DnsPlan, Family, HttpVersions, LedgerPlan,
-    Limits, NamesPlan, ProxyPlan, SinkPlan, defaults,
+    Limits, NamesPlan, NamingPlan, ProxyPlan, SinkPlan, defaults,
 };
 use crate::item::{HashAlgorithm, MediaRange};
 
@@ -41,6 +41,8 @@ pub struct GetPlan {
     pub cookies: Option<CookiePlan>,
     /// Where the bytes go.
     pub sink: SinkPlan,
+    /// How files are named after their URLs.
+    pub naming: NamingPlan,
     /// That a ledger is kept, beside the files of a [`SinkPlan::Directory`]. Beside shards there is
     /// always one, a [`SinkPlan::Writer`] never has one.
     pub ledger: Option<LedgerPlan>,
@@ -69,6 +71,7 @@ impl Default for GetPlan {
             credentials: CredentialsPlan::default(),
             cookies: None,
             sink: SinkPlan::default(),
+            naming: NamingPlan::default(),
             ledger: None,
             hash: None,
             decode: None,

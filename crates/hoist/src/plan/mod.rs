@@ -13,6 +13,7 @@ mod get;
 mod ledger;
 mod limits;
 mod names;
+mod naming;
 mod probe;
 mod proxies;
 mod shards;
@@ -31,6 +32,7 @@ pub use get::{
 pub use ledger::{Durable, LedgerPlan};
 pub use limits::Limits;
 pub use names::NamesPlan;
+pub use naming::NamingPlan;
 pub use probe::{LinesPlan, ProbePlan, Question, RenderLine};
 pub use proxies::{BadProxy, Proxy, ProxyPlan, ProxyScheme};
 pub use shards::{BadShards, ShardLimits, ShardTemplate};

@@ -30,7 +30,7 @@ pub enum SinkPlan {
         /// When one is full.
         limits: ShardLimits,
         /// How bodies are named where the item itself does not say; `~POSITION` is added. None: by
-        /// their positions.
+        /// their positions. The hash of a body can't be in it.
         template: Option<NameTemplate>,
     },
     /// One body after the other, into one writer. With more than one item in flight the bodies

@@ -32,6 +32,8 @@ pub(super) struct Drive<'a, J: Job> {
     reader: Reader,
     block: Option<Block>,
     input_ended: bool,
+    /// Why the list ended where it did not end. What came before is answered first.
+    input_failed: Option<Error>,
     /// Bodies that are whole, and not yet told to be saved.
     saving: usize,
     record: Option<Record<'a, J::Outcome>>,
@@ -73,6 +75,7 @@ impl<'a, J: Job> Drive<'a, J> {
             reader,
             block: None,
             input_ended: false,
+            input_failed: None,
             saving: 0,
             record,
             outbox,
@@ -112,7 +115,7 @@ impl<'a, J: Job> Drive<'a, J> {
                 return Stop::Cancelled;
             }
             if self.is_complete() {
-                return Stop::Complete;
+                return self.input_failed.take().map_or(Stop::Complete, Stop::Failed);
             }
             if self.block.is_some() && self.has_room() {
                 // More lines can be admitted at once; let the network have its turn.
@@ -148,6 +151,10 @@ impl<'a, J: Job> Drive<'a, J> {
                 },
                 delivery = self.reader.next(), if wants_lines => match delivery {
                     Some(Ok(delivery)) => self.take_delivery(delivery),
+                    Some(Err(error @ Error::Input { .. })) => {
+                        self.input_ended = true;
+                        self.input_failed = Some(error);
+                    }
                     Some(Err(error)) => return self.fail(error),
                     None => {
                         self.input_ended = true;

@@ -26,7 +26,7 @@ use self::outbox::Outbox;
 use self::record::Record;
 use crate::error::Error;
 use crate::fetch::{GetJob, connection_budget};
-use crate::input::{Reader, Source};
+use crate::input::{ListForm, Reader, Source};
 use crate::ledger::{Home, real_file};
 use crate::outcome::{GetOutcome, ProbeOutcome};
 use crate::outcomes::{Message, Outcomes, StartedRun};
@@ -116,7 +116,8 @@ fn sink(
             let files = |ours| -> Box<dyn Unit> {
                 Box::new(Files::new(Arc::new(Disk), root.clone(), home.parts.clone(), ours))
             };
-            let form = Form { about: String::new(), appended: false, line: None };
+            let about = list_form(source).to_owned();
+            let form = Form { about, appended: false, line: None };
             let kept = Kept::open(root, &home, files, ledger, form, source, random, &run.report)?;
             Ok((Writers::start(vec![staging; writers], BACKLOG)?, Some(kept)))
         }
@@ -128,7 +129,11 @@ fn sink(
                 let (root, parts) = (root.clone(), home.parts.clone());
                 Box::new(Shards::new(Arc::new(Disk), root, parts, form, ours))
             };
-            let form = Form { about: format!("--to tar:{shards}"), appended: true, line: None };
+            let form = Form {
+                about: format!("--to tar:{shards} {}", list_form(source)).trim_end().to_owned(),
+                appended: true,
+                line: None,
+            };
             let ledger = ledger.clone().unwrap_or_default();
             let kept = Kept::open(root, &home, unit, &ledger, form, source, random, &run.report)?;
             Ok((Writers::start(vec![gathering; writers], BACKLOG)?, Some(kept)))
@@ -142,6 +147,14 @@ fn sink(
             plan.limits.in_flight = NonZeroUsize::MIN;
             Ok((Writers::start(vec![Stream::new(writer.clone())], BACKLOG)?, None))
         }
+    }
+}
+
+/// The form of a list that is not one item a line, as it stands in the ledger.
+fn list_form(source: &Source) -> &'static str {
+    match source.form() {
+        ListForm::Lines => "",
+        ListForm::Aria2 => "--input-format aria2",
     }
 }
 

@@ -18,7 +18,8 @@ use crate::sys::{Disk, Fault, Fs, Memory};
 
 fn wanted(position: u64, name: &str) -> Wanted {
     let hash = HashWish::default();
-    Wanted { position: Position(position), name: FileName::from_text(name), hash, coded: None }
+    let name = FileName::from_text(name);
+    Wanted { position: Position(position), name, late: None, hash, coded: None }
 }
 
 /// Saves a body in three pieces.
@@ -116,6 +117,10 @@ impl<S: Sink, U: Unit + Send> Sink for Committed<S, U> {
 
     fn write(&mut self, part: &mut Self::Part, bytes: &[u8]) -> Result<(), Error> {
         self.sink.write(&mut part.1, bytes)
+    }
+
+    fn rename(&mut self, part: &mut Self::Part, name: FileName) {
+        self.sink.rename(&mut part.1, name);
     }
 
     fn finish(&mut self, CommittedPart(position, part): Self::Part) -> Result<Finished, Error> {

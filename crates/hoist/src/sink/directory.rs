@@ -124,6 +124,10 @@ impl Sink for Directory {
             .map_err(|source| Error::Output { path: part.path.clone(), source })
     }
 
+    fn rename(&mut self, part: &mut Part, name: FileName) {
+        part.wanted.name = name;
+    }
+
     fn finish(&mut self, part: Part) -> Result<Finished, Error> {
         let Part { path, file, wanted } = part;
         drop(file);

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{Finished, Left, Sink, Wanted};
 use crate::error::Error;
+use crate::item::FileName;
 use crate::plan::defaults;
 use crate::sys::Fs;
 
@@ -131,6 +132,10 @@ impl Sink for Gathering {
         }
     }
 
+    fn rename(&mut self, part: &mut Part, name: FileName) {
+        part.wanted.name = name;
+    }
+
     fn finish(&mut self, part: Part) -> Result<Finished, Error> {
         let Part { wanted, gathered, bytes, crc } = part;
         let body = match gathered {
@@ -176,6 +181,7 @@ mod tests {
         Wanted {
             position: Position(position),
             name: FileName::from_text("x.bin"),
+            late: None,
             hash,
             coded: None,
         }

@@ -11,6 +11,17 @@ pub(crate) struct HashWish {
     pub(crate) promised: Option<Hash>,
     /// The run wants to know this one.
     pub(crate) told: Option<HashAlgorithm>,
+    /// SHA-256 is in its name.
+    pub(crate) sha256: bool,
+}
+
+/// The hashes of a body that is what was promised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Found {
+    /// The hash to tell: the one that the run wants to know, else the one that was promised.
+    pub(crate) told: Option<Hash>,
+    /// The one for the name.
+    pub(crate) sha256: Option<Hash>,
 }
 
 /// The hash of a body is another than was promised.
@@ -27,6 +38,8 @@ pub(crate) struct Hashing {
     /// By another algorithm than the next where both are there.
     promised: Option<Hasher>,
     told: Option<Hasher>,
+    /// For the name, where neither of them is it.
+    sha256: Option<Hasher>,
 }
 
 impl Hashing {
@@ -34,27 +47,33 @@ impl Hashing {
     pub(crate) fn new(wish: HashWish) -> Option<Self> {
         let promised = wish.promised.map(|hash| hash.algorithm());
         let told = wish.told.filter(|told| promised != Some(*told));
-        if promised.is_none() && told.is_none() {
+        let has_sha256 = [promised, told].contains(&Some(HashAlgorithm::Sha256));
+        let sha256 = (wish.sha256 && !has_sha256).then_some(HashAlgorithm::Sha256);
+        if promised.is_none() && told.is_none() && sha256.is_none() {
             return None;
         }
-        Some(Self { wish, promised: promised.map(Hasher::new), told: told.map(Hasher::new) })
+        let [promised, told, sha256] = [promised, told, sha256].map(|of| of.map(Hasher::new));
+        Some(Self { wish, promised, told, sha256 })
     }
 
     pub(crate) fn update(&mut self, bytes: &[u8]) {
-        for hasher in [&mut self.promised, &mut self.told].into_iter().flatten() {
+        for hasher in [&mut self.promised, &mut self.told, &mut self.sha256].into_iter().flatten() {
             hasher.update(bytes);
         }
     }
 
-    /// The hash to tell: the one that the run wants to know, else the one that was promised.
-    pub(crate) fn finish(self) -> Result<Option<Hash>, Mismatch> {
+    pub(crate) fn finish(self) -> Result<Found, Mismatch> {
         let found = self.promised.and_then(Hasher::finish);
         if let (Some(promised), Some(found)) = (self.wish.promised, found)
             && promised != found
         {
             return Err(Mismatch { promised, found });
         }
-        Ok(self.told.and_then(Hasher::finish).or(found))
+        let told = self.told.and_then(Hasher::finish);
+        let is_sha256 = |hash: &Hash| hash.algorithm() == HashAlgorithm::Sha256;
+        let sha256 = self.sha256.and_then(Hasher::finish);
+        let sha256 = sha256.or(told.filter(is_sha256)).or(found.filter(is_sha256));
+        Ok(Found { told: told.or(found), sha256 })
     }
 }
 
@@ -113,17 +132,18 @@ mod tests {
         let half = body.len() / 2;
         hashing.update(&body.as_bytes()[..half]);
         hashing.update(&body.as_bytes()[half..]);
-        hashing.finish()
+        hashing.finish().map(|found| found.told)
     }
 
     #[test]
     fn known_bodies_have_known_hashes() {
         for (body, expected) in VECTORS {
             let expected: Hash = expected.parse().unwrap();
-            let told = HashWish { promised: None, told: Some(expected.algorithm()) };
+            let algorithm = Some(expected.algorithm());
+            let told = HashWish { told: algorithm, ..HashWish::default() };
             assert_eq!(hash(told, body), Ok(Some(expected)));
             for told in [None, Some(expected.algorithm())] {
-                let wish = HashWish { promised: Some(expected), told };
+                let wish = HashWish { promised: Some(expected), told, sha256: false };
                 assert_eq!(hash(wish, body), Ok(Some(expected)));
                 let Mismatch { promised, found } = hash(wish, "other").unwrap_err();
                 assert!(promised == expected && found != expected);
@@ -135,12 +155,34 @@ mod tests {
     #[test]
     fn the_promise_is_kept_and_the_wish_is_told() {
         let promised = Some(VECTORS[3].1.parse().unwrap());
-        let wish = HashWish { promised, told: Some(HashAlgorithm::Sha256) };
+        let wish = HashWish { promised, told: Some(HashAlgorithm::Sha256), sha256: false };
         let told = hash(wish, "message digest").unwrap().unwrap();
         assert_eq!(
             told.to_string(),
             "sha256:f7846f55cf23e14eebeab5b4e1550cad5b509e3348fbc4efa3a1413d393cb650"
         );
         assert!(hash(wish, "message digests").is_err());
+    }
+
+    #[test]
+    fn the_hash_for_the_name_is_there_whatever_else_is_asked() {
+        let abc: Hash = VECTORS[1].1.parse().unwrap();
+        let md5: Hash = "md5:900150983cd24fb0d6963f7d28e17f72".parse().unwrap();
+        for (promised, told) in [
+            (None, None),
+            (Some(md5), None),
+            (Some(abc), None),
+            (Some(md5), Some(HashAlgorithm::Sha256)),
+            (Some(abc), Some(HashAlgorithm::Blake3)),
+        ] {
+            let mut hashing = Hashing::new(HashWish { promised, told, sha256: true }).unwrap();
+            hashing.update(b"abc");
+            let found = hashing.finish().unwrap();
+            assert_eq!(found.sha256, Some(abc), "{promised:?} {told:?}");
+            assert_eq!(
+                found.told.map(|hash| hash.algorithm()),
+                told.or(promised.map(|p| p.algorithm()))
+            );
+        }
     }
 }

@@ -43,13 +43,15 @@ pub(crate) use writer::{Completion, Completions, Handover, Writers, Written};
 use std::path::PathBuf;
 
 use crate::error::Error;
-use crate::item::{FileName, Position};
+use crate::item::{FileName, LateName, Position};
 
 /// A body that is to be saved.
 #[derive(Debug)]
 pub(crate) struct Wanted {
     pub(crate) position: Position,
     pub(crate) name: FileName,
+    /// What the name becomes once the body is whole, where its hash is in it.
+    pub(crate) late: Option<Box<LateName>>,
     pub(crate) hash: HashWish,
     /// It is decoded first. No sink sees this.
     pub(crate) coded: Option<Box<Coded>>,
@@ -73,6 +75,8 @@ pub(crate) trait Sink: Send {
     fn begin(&mut self, wanted: Wanted) -> Result<Self::Part, Error>;
     /// Adds to it.
     fn write(&mut self, part: &mut Self::Part, bytes: &[u8]) -> Result<(), Error>;
+    /// It has another name than it was begun with.
+    fn rename(&mut self, part: &mut Self::Part, name: FileName);
     /// It is whole.
     fn finish(&mut self, part: Self::Part) -> Result<Finished, Error>;
     /// It will not become whole: nothing of it stays.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Finished, Left, Sink, Wanted};
 use crate::error::Error;
+use crate::item::FileName;
 use crate::sys::Fs;
 
 /// One temporary file for each body; the ledger's thread gives it its name when its record is
@@ -40,6 +41,10 @@ impl Sink for Staging {
         part.file
             .write_all(bytes)
             .map_err(|source| Error::Output { path: part.path.clone(), source })
+    }
+
+    fn rename(&mut self, part: &mut Part, name: FileName) {
+        part.wanted.name = name;
     }
 
     fn finish(&mut self, part: Part) -> Result<Finished, Error> {

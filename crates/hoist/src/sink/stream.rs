@@ -4,6 +4,7 @@ use std::sync::PoisonError;
 
 use super::{Finished, Sink, Wanted};
 use crate::error::Error;
+use crate::item::FileName;
 use crate::plan::SharedWriter;
 
 /// One body after the other, into one writer, as they arrive. What has gone out can't be taken
@@ -37,6 +38,8 @@ impl Sink for Stream {
     fn write(&mut self, (): &mut (), bytes: &[u8]) -> Result<(), Error> {
         self.locked(|writer| writer.write_all(bytes))
     }
+
+    fn rename(&mut self, (): &mut (), _: FileName) {}
 
     fn finish(&mut self, (): ()) -> Result<Finished, Error> {
         self.locked(|writer| writer.flush())?;

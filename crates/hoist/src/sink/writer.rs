@@ -13,7 +13,7 @@ use super::decoding::Undoing;
 use super::hashing::Hashing;
 use super::{Finished, Mismatch, Sink, Wanted};
 use crate::error::Error;
-use crate::item::Hash;
+use crate::item::{Hash, LateName};
 use crate::outcome::Failure;
 use crate::schedule::Ticket;
 
@@ -199,6 +199,7 @@ struct Writer<S: Sink> {
 struct Part<S: Sink> {
     of_sink: S::Part,
     hashing: Option<Box<Hashing>>,
+    late: Option<Box<LateName>>,
 }
 
 impl<S: Sink> Writer<S> {
@@ -271,7 +272,7 @@ impl<S: Sink> Writer<S> {
         }
         // Before the last bytes are written: a short body that is a wrong one is not written at all.
         let hash = match hashing.take_if(|_| finish).map(|hashing| hashing.finish()).transpose() {
-            Ok(hash) => hash.flatten(),
+            Ok(found) => found.unwrap_or_default(),
             Err(mismatch) => {
                 self.discard(ticket)?;
                 return Ok(Some(Written::Mismatched(mismatch)));
@@ -279,19 +280,25 @@ impl<S: Sink> Writer<S> {
         };
         // A body that could not be written has been reported, and the run is ending.
         let part = match begin {
-            Some(wanted) => Some(self.sink.begin(*wanted)?),
-            None => self.parts.remove(&ticket).map(|part| part.of_sink),
+            Some(mut wanted) => {
+                let late = wanted.late.take();
+                Some((self.sink.begin(*wanted)?, late))
+            }
+            None => self.parts.remove(&ticket).map(|part| (part.of_sink, part.late)),
         };
-        let Some(mut part) = part else { return Ok(None) };
+        let Some((mut part, late)) = part else { return Ok(None) };
         let written = chunks.iter().try_for_each(|chunk| self.sink.write(&mut part, chunk));
         if let Err(error) = written {
             let _ = self.sink.discard(part);
             return Err(error);
         }
         if finish {
-            return self.sink.finish(part).map(|done| Some(Written::Finished(done, hash)));
+            if let (Some(late), Some(sha256)) = (late, &hash.sha256) {
+                self.sink.rename(&mut part, late.of_body(sha256));
+            }
+            return self.sink.finish(part).map(|done| Some(Written::Finished(done, hash.told)));
         }
-        self.parts.insert(ticket, Part { of_sink: part, hashing });
+        self.parts.insert(ticket, Part { of_sink: part, hashing, late });
         Ok(None)
     }
 

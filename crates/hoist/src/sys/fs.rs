@@ -225,6 +225,11 @@ pub(crate) fn lock_dir(path: &Path) -> io::Result<Option<File>> {
     }
 }
 
+/// Reads what is in a file from there on, and leaves it standing where it stands.
+pub(crate) fn peek(file: &File, from: u64, bytes: &mut [u8]) -> io::Result<()> {
+    file.read_exact_at(bytes, from)
+}
+
 #[cfg(test)]
 mod tests {
     use tempfile::TempDir;

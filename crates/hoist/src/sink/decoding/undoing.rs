@@ -7,6 +7,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::Coded;
 use super::chain::{Decoding, PIECE, Stop};
 use crate::error::Error;
+use crate::item::LateName;
 use crate::outcome::Failure;
 use crate::schedule::Ticket;
 use crate::sink::hashing::Hashing;
@@ -46,6 +47,8 @@ struct Saving<S: Sink> {
     wanted: Option<Box<Wanted>>,
     part: Option<S::Part>,
     hashing: Option<Box<Hashing>>,
+    /// What it is to be called once it is whole.
+    late: Option<Box<LateName>>,
 }
 
 impl<S: Sink> Undoing<S> {
@@ -59,11 +62,12 @@ impl<S: Sink> Undoing<S> {
     }
 
     /// A body begins.
-    pub(in crate::sink) fn begin(&mut self, ticket: Ticket, coded: Coded, wanted: Box<Wanted>) {
+    pub(in crate::sink) fn begin(&mut self, ticket: Ticket, coded: Coded, mut wanted: Box<Wanted>) {
         let Coded { codings, limits, spoiled, memory } = coded;
         let decoding = Decoding::new(&codings, limits);
         let hashing = Hashing::new(wanted.hash).map(Box::new);
-        let saving = Saving { wanted: Some(wanted), part: None, hashing };
+        let late = wanted.late.take();
+        let saving = Saving { wanted: Some(wanted), part: None, hashing, late };
         let state = State::Good(Box::new(Good { decoding, saving }));
         self.bodies.insert(ticket, Body { state, spoiled, _memory: memory });
     }
@@ -185,7 +189,7 @@ impl<S: Sink> Saving<S> {
             hashing.update(last);
         }
         let hash = match self.hashing.take().map(|hashing| hashing.finish()).transpose() {
-            Ok(hash) => hash.flatten(),
+            Ok(found) => found.unwrap_or_default(),
             Err(mismatch) => {
                 self.discard(sink)?;
                 return Ok(Written::Mismatched(mismatch));
@@ -195,11 +199,12 @@ impl<S: Sink> Saving<S> {
             let _ = self.discard(sink);
             return Err(error);
         }
-        match self.part {
-            Some(part) => Ok(Written::Decoded(sink.finish(part)?, hash, bytes)),
-            // The sink has been told of it above.
-            None => Err(Error::Stopped),
+        // The sink has been told of it above.
+        let Some(mut part) = self.part else { return Err(Error::Stopped) };
+        if let (Some(late), Some(sha256)) = (self.late, &hash.sha256) {
+            sink.rename(&mut part, late.of_body(sha256));
         }
+        Ok(Written::Decoded(sink.finish(part)?, hash.told, bytes))
     }
 
     fn discard(self, sink: &mut S) -> Result<(), Error> {
