@@ -11,6 +11,7 @@ use http::{HeaderName, HeaderValue};
 
 use super::decode::DecodeArgs;
 use super::exit::{Allowance, ExitArgs};
+use super::giving_up::GivingUpArgs;
 use super::input::Input;
 use super::ledger::LedgerArgs;
 use super::list::ListArgs;
@@ -165,6 +166,8 @@ pub(super) struct GetArgs {
     pub(super) quiet: bool,
     #[command(flatten)]
     pub(super) versions: VersionArgs,
+    #[command(flatten)]
+    pub(super) giving_up: GivingUpArgs,
     #[command(flatten)]
     pub(super) names: NamesArgs,
     #[command(flatten)]

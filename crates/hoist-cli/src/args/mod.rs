@@ -13,6 +13,7 @@ mod exit;
 mod flags;
 mod get;
 mod header_file;
+mod giving_up;
 mod input;
 mod ledger;
 mod list;

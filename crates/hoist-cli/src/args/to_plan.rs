@@ -125,6 +125,7 @@ impl GetArgs {
         let mut plan = GetPlan {
             limits: Limits { in_flight: self.max, per_origin: self.per_origin, ..Limits::get() },
             patience,
+            giving_up: self.giving_up.plan(),
             request,
             tls: TlsPlan {
                 insecure: self.insecure,

@@ -9,6 +9,7 @@ mod decode;
 mod coming_from;
 mod completions;
 mod descriptors;
+mod ends;
 mod flags;
 mod fresh;
 mod get;

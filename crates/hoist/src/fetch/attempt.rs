@@ -13,9 +13,9 @@ use super::redirect::Hop;
 use super::route::Unconnected;
 use super::transport::Arriving;
 use crate::item::{FileName, NameTemplate, Origin, Position, Target};
-use crate::outcome::classify::{Remedy, Seen, seconds};
-use crate::outcome::{Failure, FailureKind, Phase, Timing};
-use crate::schedule::{Retry, Ticket};
+use crate::outcome::classify::{Remedy, Seen};
+use crate::outcome::{Failure, FailureKind, Timing};
+use crate::schedule::{Retry, Sign, Ticket};
 use crate::sink::{Coded, HashWish, Wanted};
 
 /// One attempt at an item, or the part of it after a redirect.
@@ -38,6 +38,8 @@ pub(crate) struct Attempted {
     pub(super) bytes: u64,
     /// What they add to the item's deadline.
     pub(super) earned: Duration,
+    /// What it tells of its origin.
+    pub(super) sign: Sign,
     /// Where the time went.
     pub(super) timing: Timing,
 }
@@ -56,15 +58,16 @@ pub(super) enum End {
 
 impl Attempt {
     pub(super) async fn run(self, fetcher: Rc<Fetcher>) -> Attempted {
-        let mut watch = Watch::new(&fetcher.patience, self.deadline);
+        let mut watch = Watch::new(&fetcher.patience, &fetcher.giving_up, self.deadline);
         let mut status = None;
         let end = self.exchange(&fetcher, &mut watch, &mut status).await;
         let end = end.unwrap_or_else(|failure| {
             let retry = failure.kind.may_retry(status).then_some(Retry::Soon);
             End::Failed(failure, retry)
         });
+        let sign = sign(&end, &watch);
         let (bytes, earned) = (watch.received(), watch.earned());
-        Attempted { end, status, bytes, earned, timing: watch.stopwatch.read() }
+        Attempted { end, status, bytes, earned, sign, timing: watch.stopwatch.read() }
     }
 
     fn origin(&self) -> &Origin {
@@ -169,9 +172,7 @@ impl Attempt {
         watch.begin_answer();
         let answer = watch.guard(&meter, connection.transport.send(request, &meter)).await;
         let unseen = meter.received() == before;
-        if let Some(first) = meter.first_received() {
-            watch.stopwatch.begin(Phase::Body, first);
-        }
+        watch.end_answer(&meter);
         match answer {
             // They may have come with the answer itself.
             Ok(_) if meter.too_many_interim() => Err(final_failure(Failure::new(
@@ -192,9 +193,11 @@ impl Attempt {
             Err(Overdue::Deadline) => {
                 Err(final_failure(watch.deadline_failure("no answer had come")))
             }
-            Err(Overdue::Progress) => {
+            Err(overdue @ (Overdue::Progress | Overdue::Pace)) => {
                 connection.transport.suspect(watch.progress());
-                let reason = format!("no answer within {}", seconds(watch.progress()));
+                let within =
+                    if watch.heard() { ", in the middle of the answer's head" } else { "" };
+                let reason = format!("{}{within}", watch.too_slow(overdue));
                 Err(final_failure(Failure::new(FailureKind::Timeout, reason)))
             }
         }
@@ -219,7 +222,7 @@ impl Attempt {
                 let coded = match Self::judge(fetcher, &parts.headers, framing) {
                     Ok(coded) => coded,
                     Err(failure) => {
-                        self.drain(fetcher, connection, body, framing).await;
+                        self.drain(fetcher, watch, connection, body, framing).await;
                         return Err(failure);
                     }
                 };
@@ -257,18 +260,18 @@ impl Attempt {
                 }
             }
             Meaning::Nothing => {
-                self.drain(fetcher, connection, body, framing).await;
+                self.drain(fetcher, watch, connection, body, framing).await;
                 Ok(End::NotFound)
             }
             Meaning::Elsewhere(location) => {
-                self.drain(fetcher, connection, body, framing).await;
+                self.drain(fetcher, watch, connection, body, framing).await;
                 let from = self.hop.as_ref().map_or(&self.target.url, |hop| &hop.url);
                 let before = self.hop.as_deref();
                 let hop = Hop::follow(from, &location, before, fetcher.max_redirects)?;
                 Ok(End::Moved(Rc::new(hop)))
             }
             Meaning::Failed(failure, retry_after) => {
-                self.drain(fetcher, connection, body, framing).await;
+                self.drain(fetcher, watch, connection, body, framing).await;
                 let proxy = fetcher.connector.routes.by_url(self.origin());
                 let failure = match proxy.filter(|_| parts.status.as_u16() == 407) {
                     Some(proxy) => proxy.told(&failure),
@@ -330,6 +333,7 @@ impl Attempt {
     async fn drain(
         &self,
         fetcher: &Fetcher,
+        watch: &Watch,
         connection: Connection,
         body: Arriving,
         framing: Framing,
@@ -340,7 +344,7 @@ impl Attempt {
             Framing::Chunked => true,
             Framing::UntilClose => false,
         };
-        if short && drain(body).await {
+        if short && drain(body, watch.deadline()).await {
             self.give_back(fetcher, connection, framing);
         }
     }
@@ -349,6 +353,35 @@ impl Attempt {
         if framing != Framing::UntilClose && connection.transport.is_reusable() {
             fetcher.pool.borrow_mut().put(self.origin().clone(), connection, Instant::now());
         }
+    }
+}
+
+/// What an attempt tells of its origin.
+fn sign(end: &End, watch: &Watch) -> Sign {
+    let End::Failed(failure, _) = end else { return Sign::Whole };
+    match failure.kind {
+        FailureKind::DnsFailed
+        | FailureKind::ConnectRefused
+        | FailureKind::ConnectTimeout
+        | FailureKind::ConnectFailed
+        | FailureKind::Tls
+        | FailureKind::Reset
+        | FailureKind::Timeout
+        | FailureKind::Deadline
+            if !watch.heard() =>
+        {
+            // What was left of an item's time may have been too little for any server.
+            let telling = failure.kind != FailureKind::Deadline || watch.was_long();
+            if telling { Sign::Failed(Rc::from(failure.to_string())) } else { Sign::Nothing }
+        }
+        FailureKind::Status
+        | FailureKind::TooLarge
+        | FailureKind::NotAcceptable
+        | FailureKind::RedirectLoop
+        | FailureKind::TooManyRedirects
+        | FailureKind::RedirectRefused => Sign::Whole,
+        _ if watch.heard() => Sign::Partial,
+        _ => Sign::Nothing,
     }
 }
 

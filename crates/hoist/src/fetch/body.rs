@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
@@ -10,7 +10,7 @@ use super::coding::Codings;
 use super::meter::Meter;
 use super::patience::{Overdue, Watch};
 use super::transport::Arriving;
-use crate::outcome::classify::{Seen, seconds};
+use crate::outcome::classify::Seen;
 use crate::outcome::{Failure, FailureKind};
 use crate::report::{Report, add};
 use crate::schedule::Ticket;
@@ -102,6 +102,7 @@ impl Receiving<'_> {
             if gathered >= enough {
                 gathered = 0;
                 enough = GATHER;
+                let paused = Instant::now();
                 if let Some(coded) = begin.as_mut().and_then(|wanted| wanted.coded.as_mut()) {
                     self.reserve(coded).await?;
                 }
@@ -109,7 +110,7 @@ impl Receiving<'_> {
                     .write(self.ticket, begin.take(), std::mem::take(&mut chunks), false)
                     .await;
                 // A slow disk is not the server's fault.
-                self.watch.begin();
+                self.watch.resume(paused);
                 if let Some(failure) = spoiled.as_ref().and_then(|spoiled| spoiled.get()) {
                     return Err(Broken { failure: failure.clone(), begun: true });
                 }
@@ -130,18 +131,17 @@ impl Receiving<'_> {
     fn overdue(&self, overdue: Overdue, received: u64) -> Failure {
         match overdue {
             Overdue::Deadline => self.watch.deadline_failure(&format!("{received} bytes had come")),
-            Overdue::Progress => {
-                let patience = seconds(self.watch.progress());
-                let reason = format!("nothing came for {patience} after {received} bytes");
+            Overdue::Progress | Overdue::Pace => {
+                let reason = format!("{} after {received} bytes", self.watch.too_slow(overdue));
                 Failure::new(FailureKind::Stalled, reason)
             }
         }
     }
 }
 
-/// Reads the rest of an answer that nobody wants, if it is short and comes soon. Whether the
-/// connection can carry another request.
-pub(super) async fn drain(mut body: Arriving) -> bool {
+/// Reads the rest of an answer that nobody wants, if it is short and comes soon, before the deadline.
+/// Whether the connection can carry another request.
+pub(super) async fn drain(mut body: Arriving, deadline: Instant) -> bool {
     let read = async {
         let mut bytes = 0;
         while let Some(frame) = body.frame().await {
@@ -153,5 +153,6 @@ pub(super) async fn drain(mut body: Arriving) -> bool {
         }
         true
     };
-    tokio::time::timeout(DRAIN_TIME, read).await.unwrap_or(false)
+    let until = (Instant::now() + DRAIN_TIME).min(deadline);
+    tokio::time::timeout_at(until.into(), read).await.unwrap_or(false)
 }

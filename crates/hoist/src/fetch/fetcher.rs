@@ -15,7 +15,7 @@ use super::route::Routes;
 use super::tls::Tls;
 use crate::error::Error;
 use crate::item::HashAlgorithm;
-use crate::plan::{GetPlan, NamingPlan, Patience, SinkPlan, defaults};
+use crate::plan::{GetPlan, GivingUp, NamingPlan, Patience, SinkPlan, defaults};
 use crate::probe::Resolver;
 use crate::report::Report;
 use crate::sink::Handover;
@@ -30,6 +30,7 @@ pub(super) struct Fetcher {
     pub(super) authorizations: Authorizations,
     pub(super) cookies: Option<RefCell<Jar>>,
     pub(super) patience: Patience,
+    pub(super) giving_up: GivingUp,
     pub(super) max_redirects: u32,
     pub(super) acceptance: Acceptance,
     /// Where content codings are undone.
@@ -84,6 +85,7 @@ impl Fetcher {
             authorizations: Authorizations::new(&plan.credentials),
             cookies: plan.cookies.map(|plan| RefCell::new(Jar::new(plan, SystemTime::now()))),
             patience: plan.patience,
+            giving_up: plan.giving_up,
             max_redirects: plan.request.max_redirects,
             acceptance: Acceptance::new(&plan.request),
             codings,

@@ -15,7 +15,7 @@ use crate::outcome::{Failure, FailureKind, GetOutcome, GetVerdict, Phase, Timing
 use crate::plan::{GetPlan, SinkPlan};
 use crate::report::Report;
 use crate::run::{Conclusion, Event, Job, Read};
-use crate::schedule::{Ended, Start, Ticket};
+use crate::schedule::{Ended, Outage, Sign, Start, Ticket};
 use crate::sink::{Completion, Completions, Finished, Left, Mismatch, Writers, Written};
 
 /// Gets URLs.
@@ -234,9 +234,11 @@ impl Job for GetJob {
         }
     }
 
-    fn ended(&mut self, item: &mut GetItem, end: Attempted) -> (Ended<Origin>, Duration) {
-        let earned = end.earned;
-        let Some(progress) = item.progress.as_deref_mut() else { return (Ended::Done, earned) };
+    fn ended(&mut self, item: &mut GetItem, mut end: Attempted) -> (Ended<Origin>, Duration, Sign) {
+        let (earned, sign) = (end.earned, std::mem::replace(&mut end.sign, Sign::Nothing));
+        let Some(progress) = item.progress.as_deref_mut() else {
+            return (Ended::Done, earned, sign);
+        };
         progress.timing.add_all(&end.timing);
         let ended = match &end.end {
             End::Received { .. } | End::NotFound | End::Failed(_, None) => Ended::Done,
@@ -251,12 +253,12 @@ impl Job for GetJob {
             }
         };
         progress.last = Some(end);
-        (ended, earned)
+        (ended, earned, sign)
     }
 
     fn conclude(&mut self, item: &mut GetItem, conclusion: Conclusion) -> Option<GetOutcome> {
-        let progress = item.progress.as_deref()?;
-        let last = progress.last.as_ref().map(|last| &last.end);
+        let last = item.progress.as_deref().and_then(|progress| progress.last.as_ref());
+        let last = last.map(|last| &last.end);
         let failure = match last {
             Some(End::Failed(failure, _)) => Some(failure.clone()),
             _ => None,
@@ -275,6 +277,16 @@ impl Job for GetJob {
                 let mut outcome = Self::outcome(item, GetVerdict::Deferred, failure);
                 outcome.retry_at = SystemTime::now().checked_add(asked);
                 outcome
+            }
+            (Conclusion::Down(outage), _) => {
+                let Outage { failures, lasted, last } = outage;
+                let reason = format!(
+                    "{failures} tries at it failed in a row, and it gave no sign of life for {}; \
+                     the last try: {last}",
+                    seconds(lasted),
+                );
+                let failure = Failure::new(FailureKind::OriginDown, reason);
+                Self::outcome(item, GetVerdict::Failed, Some(failure))
             }
             (Conclusion::Overdue, _) => {
                 let allowed = seconds(self.fetcher.patience.deadline);

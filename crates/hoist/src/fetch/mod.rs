@@ -20,6 +20,7 @@ mod job;
 mod known;
 mod leg;
 mod meter;
+mod pace;
 mod patience;
 mod pool;
 mod proxy;

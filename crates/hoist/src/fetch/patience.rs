@@ -6,22 +6,36 @@ use std::time::{Duration, Instant};
 use tokio::time::Sleep;
 
 use super::meter::Meter;
+use super::pace::Pace;
 use super::stopwatch::Stopwatch;
 use crate::outcome::classify::seconds;
 use crate::outcome::{Failure, FailureKind, Phase};
-use crate::plan::{Patience, defaults};
+use crate::plan::{GivingUp, Patience, defaults};
 
-/// Watches over an attempt: its deadline, which grows with the bytes received, and the time
-/// without a byte. One timer serves the whole attempt.
+/// A timer that rings so late was not looked at in time: it is we who were busy, or stopped.
+const LATE: Duration = Duration::from_secs(1);
+
+/// Watches over an attempt: its deadline, which grows with the bytes received, the time until the
+/// first byte and between bytes, and their pace. One timer serves the whole attempt.
 #[derive(Debug)]
 pub(super) struct Watch {
     progress: Duration,
+    first_byte: Duration,
+    /// It is the first byte of an answer that is waited for.
+    awaits_first: bool,
+    /// A byte of an answer has come.
+    heard: bool,
+    /// The pace of the answer, once it comes.
+    pace: Pace,
     /// For all attempts together; only told.
     allowed: Duration,
     deadline: Instant,
     deadline_per_mib: Duration,
     /// Bytes of body received in this attempt.
     received: u64,
+    began: Instant,
+    /// Time in which nothing was read because the disk was behind.
+    paused: Duration,
     /// Waiting began here where that is later than the last byte.
     since: Instant,
     sleep: Pin<Box<Sleep>>,
@@ -34,19 +48,28 @@ pub(super) struct Watch {
 pub(super) enum Overdue {
     /// The time without a byte.
     Progress,
+    /// The time for so few bytes.
+    Pace,
     /// The item's deadline.
     Deadline,
 }
 
 impl Watch {
-    pub(super) fn new(patience: &Patience, deadline: Instant) -> Self {
+    pub(super) fn new(patience: &Patience, giving_up: &GivingUp, deadline: Instant) -> Self {
+        let now = Instant::now();
         Self {
             progress: patience.progress,
+            first_byte: giving_up.first_byte.unwrap_or(patience.progress),
+            awaits_first: false,
+            heard: false,
+            pace: Pace::new(giving_up.min_rate, giving_up.min_rate_window),
             allowed: patience.deadline,
             deadline,
             deadline_per_mib: patience.deadline_per_mib,
             received: 0,
-            since: Instant::now(),
+            began: now,
+            paused: Duration::ZERO,
+            since: now,
             sleep: Box::pin(tokio::time::sleep_until(deadline.into())),
             stopwatch: Stopwatch::default(),
         }
@@ -62,17 +85,38 @@ impl Watch {
         self.progress
     }
 
+    /// Whether the item had time enough in this attempt for an answer to begin. None has.
+    pub(super) fn was_long(&self) -> bool {
+        self.began.elapsed() >= self.first_byte.min(self.allowed / 2)
+    }
+
+    /// A byte of an answer has come.
+    pub(super) fn heard(&self) -> bool {
+        self.heard
+    }
+
+    /// What the answer did too slowly, and how far it had come.
+    pub(super) fn too_slow(&self, overdue: Overdue) -> String {
+        match overdue {
+            Overdue::Pace => self.pace.told(),
+            _ if !self.heard => format!("no answer within {}", seconds(self.first_byte)),
+            _ => format!("nothing came for {}", seconds(self.progress)),
+        }
+    }
+
     /// The item's deadline has come.
     pub(super) fn deadline_failure(&self, state: &str) -> Failure {
         let allowed = seconds(self.allowed + self.earned());
         Failure::new(FailureKind::Deadline, format!("not done within {allowed}: {state}"))
     }
 
-    /// What the bytes of this attempt add to the item's deadline.
+    /// What this attempt adds to the item's deadline: by its bytes, and by the time in which they
+    /// were not read.
     pub(super) fn earned(&self) -> Duration {
         const MIB: u64 = 1 << 20;
         let whole = u32::try_from(self.received / MIB).unwrap_or(u32::MAX);
-        self.deadline_per_mib.saturating_mul(whole).min(defaults::FOREVER)
+        let by_bytes = self.deadline_per_mib.saturating_mul(whole).min(defaults::FOREVER);
+        by_bytes + self.paused
     }
 
     /// Bytes of body have come.
@@ -85,15 +129,31 @@ impl Watch {
         self.received
     }
 
-    /// The server is waited for from now on.
-    pub(super) fn begin(&mut self) {
+    /// Nothing was read since then, and that was not the server's doing: it is waited for from now
+    /// on.
+    pub(super) fn resume(&mut self, paused: Instant) {
         self.since = Instant::now();
+        let paused = self.since.saturating_duration_since(paused);
+        self.paused = (self.paused + paused).min(defaults::FOREVER);
+        self.pace.resume(paused);
     }
 
     /// A request is sent: the server is waited for.
     pub(super) fn begin_answer(&mut self) {
-        self.begin();
+        self.since = Instant::now();
         self.stopwatch.begin(Phase::FirstByte, self.since);
+        self.awaits_first = true;
+        self.heard = false;
+        self.pace.end();
+    }
+
+    /// The answer has begun, or there will be none.
+    pub(super) fn end_answer(&mut self, meter: &Meter) {
+        self.awaits_first = false;
+        if let Some(first) = meter.first_received() {
+            self.heard = true;
+            self.stopwatch.begin(Phase::Body, first);
+        }
     }
 
     /// Runs a future while there is patience.
@@ -108,9 +168,16 @@ impl Watch {
                 return Poll::Ready(Ok(output));
             }
             loop {
-                let stalled = self.since.max(meter.last_received()) + self.progress;
+                let silent = self.awaits_first && meter.first_received().is_none();
+                let allowed = if silent { self.first_byte } else { self.progress };
+                let stalled = self.since.max(meter.last_received()) + allowed;
                 let deadline = self.deadline();
-                let due = stalled.min(deadline);
+                let look = match (silent, self.heard || self.awaits_first) {
+                    (true, _) => self.pace.next_glance(self.since),
+                    (false, true) => self.pace.next_look(meter),
+                    (false, false) => None,
+                };
+                let due = stalled.min(deadline).min(look.unwrap_or(deadline));
                 // Bytes move the moment on; the timer is set again only once it has rung.
                 if self.sleep.deadline().into_std() > due {
                     self.sleep.as_mut().reset(due.into());
@@ -118,12 +185,27 @@ impl Watch {
                 if self.sleep.as_mut().poll(cx).is_pending() {
                     return Poll::Pending;
                 }
-                if Instant::now() < due {
+                let now = Instant::now();
+                if now < due {
                     self.sleep.as_mut().reset(due.into());
                     continue;
                 }
-                let overdue = if due == deadline { Overdue::Deadline } else { Overdue::Progress };
-                return Poll::Ready(Err(overdue));
+                if due == deadline {
+                    return Poll::Ready(Err(Overdue::Deadline));
+                }
+                if now > due + LATE {
+                    // What has come meanwhile has not been read.
+                    self.resume(due);
+                    continue;
+                }
+                if due == stalled {
+                    return Poll::Ready(Err(Overdue::Progress));
+                }
+                if silent {
+                    self.pace.glanced(now);
+                } else if self.pace.is_too_slow(now, meter.received()) {
+                    return Poll::Ready(Err(Overdue::Pace));
+                }
             }
         })
         .await

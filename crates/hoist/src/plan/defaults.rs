@@ -204,3 +204,26 @@ pub const HELD_BODY: usize = 1 << 20;
 
 /// Bytes of all such bodies together: 128 KiB for each of those in flight by default.
 pub const HELD_BODIES: usize = 32 << 20;
+
+/// Bytes a second that an answer has to come with: each of 256 that share a line of 64 kbit/s has
+/// three times as many. A server that sends a byte now and then would else hold its place until the
+/// deadline.
+pub const MIN_RATE: u64 = 10;
+
+/// The time over which that rate is taken: as long as may pass without any byte.
+pub const MIN_RATE_WINDOW: Duration = PROGRESS_TIMEOUT;
+
+/// Attempts in a row without a byte of an answer, after which an origin is down: more than its
+/// permits, so that one bad moment is not enough; of a server that fails every fourth, one in a
+/// million begins such a row.
+pub const BREAKER_FAILURES: u32 = 10;
+
+/// What waits for an origin that is down is given up once there was no sign of life for so long: a
+/// server that restarts is back by then.
+pub const BREAKER_PATIENCE: Duration = Duration::from_secs(30);
+
+/// The pause before the first trial of an origin that is down; it doubles with each.
+pub const BREAKER_PAUSE: Duration = Duration::from_secs(1);
+
+/// The longest pause between trials, which is what the last items of an origin may wait for.
+pub const BREAKER_PAUSE_MAX: Duration = Duration::from_secs(30);

@@ -9,8 +9,8 @@ use http::{HeaderMap, HeaderValue};
 use rustls::pki_types::CertificateDer;
 
 use super::{
-    ConnectTo, CookiePlan, CredentialsPlan, DecodePlan, DnsPlan, Family, HttpVersions, LedgerPlan,
-    Limits, NamesPlan, NamingPlan, ProxyPlan, SinkPlan, defaults,
+    ConnectTo, CookiePlan, CredentialsPlan, DecodePlan, DnsPlan, Family, GivingUp, HttpVersions,
+    LedgerPlan, Limits, NamesPlan, NamingPlan, ProxyPlan, SinkPlan, defaults,
 };
 use crate::item::{HashAlgorithm, MediaRange};
 
@@ -21,6 +21,8 @@ pub struct GetPlan {
     pub limits: Limits,
     /// How long to wait, and how often to try again.
     pub patience: Patience,
+    /// When to give up on a server that is slow or does not answer.
+    pub giving_up: GivingUp,
     /// What is sent, and what is taken.
     pub request: RequestPlan,
     /// How servers prove who they are.
@@ -61,6 +63,7 @@ impl Default for GetPlan {
         Self {
             limits: Limits::get(),
             patience: Patience::default(),
+            giving_up: GivingUp::default(),
             request: RequestPlan::default(),
             tls: TlsPlan::default(),
             http: HttpVersions::default(),

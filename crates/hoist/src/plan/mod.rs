@@ -10,6 +10,7 @@ mod decode;
 pub mod defaults;
 mod dns;
 mod get;
+mod giving_up;
 mod ledger;
 mod limits;
 mod names;
@@ -29,6 +30,7 @@ pub use dns::{DnsPlan, Family, Via};
 pub use get::{
     AddressOverride, AddressPlan, GetPlan, Patience, ReadRoots, RequestPlan, Roots, TlsPlan,
 };
+pub use giving_up::{BreakerPlan, GivingUp};
 pub use ledger::{Durable, LedgerPlan};
 pub use limits::Limits;
 pub use names::NamesPlan;

@@ -11,7 +11,7 @@ use crate::item::{DomainName, Position};
 use crate::outcome::{Failure, FailureKind, ProbeOutcome, ProbeVerdict};
 use crate::plan::{ProbePlan, Question, defaults};
 use crate::run::{Conclusion, Event, Job, Read};
-use crate::schedule::{Ended, Start, Ticket};
+use crate::schedule::{Ended, Sign, Start, Ticket};
 use crate::sink::Left;
 
 /// Probes names.
@@ -93,9 +93,9 @@ impl Job for ProbeJob {
         self.resolver.poll_answered(cx).map(|(ticket, lookup)| Event::Ended(Ticket(ticket), lookup))
     }
 
-    fn ended(&mut self, item: &mut ProbeItem, lookup: Lookup) -> (Ended<()>, Duration) {
+    fn ended(&mut self, item: &mut ProbeItem, lookup: Lookup) -> (Ended<()>, Duration, Sign) {
         item.lookup = Some(lookup);
-        (Ended::Done, Duration::ZERO)
+        (Ended::Done, Duration::ZERO, Sign::Nothing)
     }
 
     fn conclude(&mut self, item: &mut ProbeItem, _: Conclusion) -> Option<ProbeOutcome> {

@@ -16,7 +16,7 @@ use crate::ledger::{Committed, Entry};
 use crate::outcome::Outcome;
 use crate::plan::defaults;
 use crate::report::{Report, add};
-use crate::schedule::{Next, Schedule, Ticket};
+use crate::schedule::{Lapsed, Next, Schedule, Ticket};
 use crate::sink::Left;
 
 /// Lines looked at, and events taken, before something else has its turn.
@@ -213,12 +213,13 @@ impl<'a, J: Job> Drive<'a, J> {
             }
             Event::Ended(ticket, end) => {
                 let Some(admitted) = self.items[ticket.0].as_mut() else { return Ok(()) };
-                let (ended, earned) = self.job.ended(&mut admitted.item, end);
-                let random = self.random.f64();
-                match self.schedule.ended(ticket, Instant::now(), ended, earned, random) {
+                let (ended, earned, sign) = self.job.ended(&mut admitted.item, end);
+                let (now, random) = (Instant::now(), self.random.f64());
+                match self.schedule.ended(ticket, now, ended, earned, sign, random) {
                     Next::Again => {}
                     Next::Settled => self.conclude(ticket, Conclusion::LastAttempt),
                     Next::Deferred(asked) => self.conclude(ticket, Conclusion::Deferred(asked)),
+                    Next::Down(outage) => self.conclude(ticket, Conclusion::Down(outage)),
                 }
             }
         }
@@ -333,8 +334,8 @@ impl<'a, J: Job> Drive<'a, J> {
     }
 
     fn wake(&mut self, now: Instant) {
-        while let Some(ticket) = self.schedule.wake(now) {
-            self.conclude(ticket, Conclusion::Overdue);
+        while let Some(Lapsed { ticket, outage }) = self.schedule.wake(now) {
+            self.conclude(ticket, outage.map_or(Conclusion::Overdue, Conclusion::Down));
         }
     }
 

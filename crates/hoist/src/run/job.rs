@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::input::Line;
 use crate::item::Position;
 use crate::ledger::Recorded;
-use crate::schedule::{Ended, Start, Ticket};
+use crate::schedule::{Ended, Outage, Sign, Start, Ticket};
 use crate::sink::Left;
 
 /// What a run does with its items: probes them, or gets them. Lives on the I/O thread.
@@ -40,8 +40,13 @@ pub(crate) trait Job {
     /// Something has happened. Pending for ever when nothing is under way.
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event<Self::End, Self::Saved>>;
 
-    /// Notes the end of an attempt in the item. Also the time that the item has earned.
-    fn ended(&mut self, item: &mut Self::Item, end: Self::End) -> (Ended<Self::Origin>, Duration);
+    /// Notes the end of an attempt in the item. Also the time that the item has earned, and what
+    /// the attempt tells of the origin that was asked.
+    fn ended(
+        &mut self,
+        item: &mut Self::Item,
+        end: Self::End,
+    ) -> (Ended<Self::Origin>, Duration, Sign);
 
     /// The item will not be asked again: its outcome, unless its bytes are still being saved.
     fn conclude(&mut self, item: &mut Self::Item, end: Conclusion) -> Option<Self::Outcome>;
@@ -73,7 +78,7 @@ pub(crate) enum Event<E, S> {
 }
 
 /// Why an item is not asked again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Conclusion {
     /// Its last attempt decides.
     LastAttempt,
@@ -81,4 +86,6 @@ pub(crate) enum Conclusion {
     Deferred(Duration),
     /// Its deadline came while it waited.
     Overdue,
+    /// Its origin is down.
+    Down(Outage),
 }

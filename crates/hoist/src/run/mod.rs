@@ -11,7 +11,7 @@ mod order;
 mod outbox;
 mod record;
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 use std::thread;
 
@@ -32,7 +32,7 @@ use crate::outcome::{GetOutcome, ProbeOutcome};
 use crate::outcomes::{Message, Outcomes, StartedRun};
 use crate::plan::{GetPlan, Limits, ProbePlan, SinkPlan, defaults};
 use crate::probe::ProbeJob;
-use crate::schedule::{Backoff, Policy, Schedule};
+use crate::schedule::{Backoff, Breaker, Policy, Schedule};
 use crate::sink::{Directory, Files, Gathering, Lines, Shards, Staging, Stream, Unit, Writers};
 use crate::sys::Disk;
 
@@ -74,6 +74,7 @@ fn on_io_thread<O: Send + 'static>(
 fn get(mut plan: GetPlan, source: Source, run: &StartedRun<GetOutcome>) -> Stop {
     let mut random = random(plan.seed);
     plan.patience = plan.patience.bounded();
+    plan.giving_up = plan.giving_up.bounded();
     let (mut writers, kept) = match sink(&mut plan, &source, run, random.u64(..)) {
         Ok(started) => started,
         Err(error) => return Stop::Failed(error),
@@ -82,6 +83,11 @@ fn get(mut plan: GetPlan, source: Source, run: &StartedRun<GetOutcome>) -> Stop 
         retries: plan.patience.retries,
         backoff: Backoff { first: plan.patience.backoff, longest: plan.patience.backoff_max },
         deadline: plan.patience.deadline,
+        breaker: plan.giving_up.breaker.as_ref().map(|breaker| Breaker {
+            failures: NonZeroU32::new(breaker.failures).unwrap_or(NonZeroU32::MIN),
+            pause: Backoff { first: defaults::BREAKER_PAUSE, longest: defaults::BREAKER_PAUSE_MAX },
+            patience: breaker.patience.min(plan.patience.deadline),
+        }),
     };
     let mut limits = plan.limits.clone();
     // A permit is worth nothing without a descriptor.
@@ -165,6 +171,7 @@ fn probe(plan: &ProbePlan, source: Source, run: &StartedRun<ProbeOutcome>) -> St
         retries: 0,
         backoff: Backoff { first: defaults::BACKOFF, longest: defaults::BACKOFF_MAX },
         deadline: plan.deadline.min(defaults::FOREVER),
+        breaker: None,
     };
     let limits = plan.limits.clone();
     let kept = plan.output.as_ref().map(|output| {

@@ -1,6 +1,8 @@
 use std::collections::VecDeque;
+use std::time::Instant;
 
 use super::Ticket;
+use super::breaker::{Trial, Trouble};
 
 /// What the schedule knows of an origin that has items.
 #[derive(Debug, Default)]
@@ -15,8 +17,18 @@ pub(super) struct Lane {
     pub(super) in_flight: usize,
     /// Items of this origin that were redirected and wait for a permit elsewhere.
     pub(super) away: usize,
-    /// The origin is in the schedule's queue of origins.
-    pub(super) queued: bool,
+    /// The origin's turn in the schedule's queue of origins.
+    pub(super) turn: Option<u64>,
+    /// Its latest attempt brought a whole answer.
+    pub(super) proven: bool,
+    /// It has been asked since then, without a sign of life.
+    pub(super) asked: Option<Instant>,
+    /// Its latest attempts failed.
+    pub(super) trouble: Option<Box<Trouble>>,
+    /// When it has its trial: its key among the schedule's.
+    pub(super) alarm: Option<(Instant, u64)>,
+    /// It is in the schedule's list of those that got items though they are given up.
+    pub(super) listed: bool,
 }
 
 impl Lane {
@@ -57,8 +69,30 @@ impl Lane {
         self.live > 0 || (!self.fresh.is_empty() && self.away < max_away)
     }
 
+    /// How many items wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.live + self.fresh.len()
+    }
+
+    /// When the origin is tried, where it is down.
+    pub(super) fn trial(&self) -> Option<Trial> {
+        self.trouble.as_ref().and_then(|trouble| trouble.trial())
+    }
+
+    /// Whether another attempt may be made at all.
+    pub(super) fn may_start(&self) -> bool {
+        self.trial().is_none_or(|trial| trial == Trial::Due)
+    }
+
+    pub(super) fn is_down(&self) -> bool {
+        self.trouble.as_ref().is_some_and(|trouble| trouble.is_down())
+    }
+
+    pub(super) fn is_given_up(&self) -> bool {
+        self.trouble.as_ref().is_some_and(|trouble| trouble.is_given_up())
+    }
+
     pub(super) fn is_idle(&self) -> bool {
-        let waiting = self.live > 0 || !self.fresh.is_empty();
-        !waiting && self.in_flight == 0 && self.away == 0 && !self.queued
+        self.waiting() == 0 && self.in_flight == 0 && self.away == 0 && self.turn.is_none()
     }
 }

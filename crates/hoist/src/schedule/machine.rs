@@ -1,17 +1,24 @@
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet, VecDeque};
 use std::fmt::Debug;
 use std::hash::Hash;
 use std::time::{Duration, Instant};
 
 use slab::Slab;
 
+use super::breaker::Trial;
 use super::lane::Lane;
-use super::{Backoff, Ticket};
+use super::remembered::Remembered;
+use super::turns::Turns;
+use super::{Backoff, Breaker, Outage, Sign, Ticket};
 use crate::plan::Limits;
 
 /// A redirected item waits for about so many others before it is asked again.
 pub(super) const AWAY_PER_PERMIT: usize = 8;
+
+/// One permit in so many may be held by origins that are not proven while one that is wants it: else
+/// a few hundred servers that never answer would hold what the others could use.
+const UNPROVEN_SHARE: usize = 16;
 
 /// When to stop trying.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +28,8 @@ pub(crate) struct Policy {
     pub(crate) backoff: Backoff,
     /// From an item's first attempt, over all of them.
     pub(crate) deadline: Duration,
+    /// When an origin is down. None: never.
+    pub(crate) breaker: Option<Breaker>,
 }
 
 /// An attempt that begins now, with its permits.
@@ -53,7 +62,7 @@ pub(crate) enum Retry {
 }
 
 /// What becomes of an item whose attempt ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Next {
     /// It has its outcome.
     Settled,
@@ -61,33 +70,54 @@ pub(crate) enum Next {
     Again,
     /// The server wants more patience than the deadline allows.
     Deferred(Duration),
+    /// Its origin is down and given up.
+    Down(Outage),
+}
+
+/// An item was settled while it waited.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Lapsed {
+    pub(crate) ticket: Ticket,
+    /// Because its origin is down; else its deadline has come.
+    pub(crate) outage: Option<Outage>,
 }
 
 /// The state of a run's admissions and permits. `O` stands for an origin.
 #[derive(Debug)]
 pub(crate) struct Schedule<O> {
     limits: Limits,
-    policy: Policy,
+    pub(super) policy: Policy,
     /// Of one origin, redirected items that may wait elsewhere before it sends more after them:
     /// else they would queue up faster than they are served, with their deadlines running.
     max_away: usize,
-    items: Slab<Item<O>>,
+    pub(super) items: Slab<Item<O>>,
     bytes: usize,
     in_flight: usize,
+    /// Those of them at origins that are not proven.
+    pub(super) unproven: usize,
     /// Origins with an item or an attempt; an idle one is forgotten.
-    lanes: HashMap<O, Lane>,
-    /// Origins that have an item waiting and a permit free, in turn.
-    ready: VecDeque<O>,
+    pub(super) lanes: HashMap<O, Lane>,
+    pub(super) turns: Turns<O>,
     wakes: BinaryHeap<Reverse<(Instant, usize, u64)>>,
     next_epoch: u64,
+    /// Lanes whose origin is down.
+    pub(super) down: usize,
+    /// When lanes whose origin is down have their trial.
+    pub(super) trials: BTreeMap<(Instant, u64), O>,
+    pub(super) next_alarm: u64,
+    /// Origins that are given up and have got items since; when room is wanted, these go.
+    pub(super) given_up: HashSet<O>,
+    /// Origins of which the waiting items are settled now, all but so many.
+    pub(super) lost: VecDeque<(O, usize)>,
+    pub(super) remembered: Remembered<O>,
 }
 
 #[derive(Debug)]
-struct Item<O> {
+pub(super) struct Item<O> {
     /// Where it was admitted, and where each attempt begins.
     home: O,
     /// Where it is asked now.
-    origin: O,
+    pub(super) origin: O,
     /// It was redirected, and waits for a permit elsewhere.
     away: bool,
     bytes: usize,
@@ -114,15 +144,22 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
     pub(crate) fn new(limits: Limits, policy: Policy) -> Self {
         Self {
             max_away: limits.per_origin.get().saturating_mul(AWAY_PER_PERMIT),
+            remembered: Remembered::new(limits.admitted_items.get()),
             limits,
             policy,
             items: Slab::new(),
             bytes: 0,
             in_flight: 0,
+            unproven: 0,
             lanes: HashMap::new(),
-            ready: VecDeque::new(),
+            turns: Turns::new(),
             wakes: BinaryHeap::new(),
             next_epoch: 0,
+            down: 0,
+            trials: BTreeMap::new(),
+            next_alarm: 0,
+            given_up: HashSet::new(),
+            lost: VecDeque::new(),
         }
     }
 
@@ -159,7 +196,11 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
             deadline: None,
             epoch: self.next_epoch,
         }));
-        self.lanes.entry(home.clone()).or_default().push_fresh(ticket);
+        let lane = self.lane(&home);
+        lane.push_fresh(ticket);
+        if lane.is_given_up() {
+            self.list(&home);
+        }
         self.tend(&home);
         ticket
     }
@@ -167,14 +208,24 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
     /// The next attempt that may begin, if any may.
     pub(crate) fn start(&mut self, now: Instant) -> Option<Start> {
         while self.in_flight < self.limits.in_flight.get() {
-            let origin = self.ready.pop_front()?;
+            let crowded = self.unproven > self.limits.in_flight.get() / UNPROVEN_SHARE;
+            let (turn, origin) = self.turns.pop(crowded)?;
             let Some(lane) = self.lanes.get_mut(&origin) else { continue };
-            lane.queued = false;
+            if lane.turn != Some(turn) {
+                continue;
+            }
+            lane.turn = None;
             let items = &self.items;
-            let popped = lane.pop(self.max_away, |ticket, epoch| is_at(items, ticket, epoch));
-            if popped.is_some() {
+            let is_live = |ticket, epoch| is_at(items, ticket, epoch);
+            let popped = if lane.may_start() { lane.pop(self.max_away, is_live) } else { None };
+            if let Some(ticket) = popped {
                 lane.in_flight += 1;
+                lane.asked.get_or_insert(now);
                 self.in_flight += 1;
+                self.unproven += usize::from(!lane.proven);
+                if let Some(trouble) = &mut lane.trouble {
+                    trouble.set_trial(Trial::Running(ticket));
+                }
             }
             self.tend(&origin);
             let Some(ticket) = popped else { continue };
@@ -189,22 +240,21 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
         None
     }
 
-    /// An attempt has ended: its permits are free. `earned` is added to the item's deadline;
-    /// `random` is from 0 to 1.
+    /// An attempt has ended: its permits are free. `earned` is added to the item's deadline; the
+    /// sign is of the origin that was asked; `random` is from 0 to 1.
     pub(crate) fn ended(
         &mut self,
         ticket: Ticket,
         now: Instant,
         ended: Ended<O>,
         earned: Duration,
+        sign: Sign,
         random: f64,
     ) -> Next {
         debug_assert_eq!(self.items[ticket.0].state, State::InFlight);
         let origin = self.items[ticket.0].origin.clone();
         self.in_flight -= 1;
-        if let Some(lane) = self.lanes.get_mut(&origin) {
-            lane.in_flight -= 1;
-        }
+        let outage = self.heed(&origin, ticket, now, sign, random);
         self.tend(&origin);
         let item = &mut self.items[ticket.0];
         let deadline = item.deadline.map_or(now, |deadline| deadline + earned);
@@ -217,12 +267,16 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
                 item.origin = origin;
                 if item.away {
                     let home = item.home.clone();
-                    self.lanes.entry(home).or_default().away += 1;
+                    self.lane(&home).away += 1;
                 }
                 self.wait_again(ticket, deadline)
             }
             Ended::Failed(_) if item.attempts > self.policy.retries => self.settle(ticket),
             Ended::Failed(retry) => {
+                if let Some(outage) = outage {
+                    self.settle(ticket);
+                    return Next::Down(outage);
+                }
                 item.origin = item.home.clone();
                 let backoff = self.policy.backoff.wait(item.attempts, random);
                 let rest = match retry {
@@ -242,9 +296,13 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
         }
     }
 
-    /// Brings back an item that has rested long enough, or gives out one whose deadline has come
-    /// while it waited for its turn: that one is settled. `None` when nothing is due.
-    pub(crate) fn wake(&mut self, now: Instant) -> Option<Ticket> {
+    /// Brings back what has rested long enough, or gives out an item that is settled while it
+    /// waited for its turn: its deadline has come, or its origin is given up. `None` when nothing is
+    /// due.
+    pub(crate) fn wake(&mut self, now: Instant) -> Option<Lapsed> {
+        if let Some(lost) = self.wake_origins(now) {
+            return Some(lost);
+        }
         while let Some(Reverse((at, ticket, epoch))) = self.wakes.peek().copied() {
             let ticket = Ticket(ticket);
             if !is_at(&self.items, ticket, epoch) {
@@ -257,7 +315,9 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
             self.wakes.pop();
             let item = &self.items[ticket.0];
             let deadline = item.deadline.unwrap_or(at);
-            if item.state == State::Resting && now < deadline {
+            let outage = self.outage(&item.origin, now);
+            let given_up = self.lanes.get(&item.origin).is_some_and(Lane::is_given_up);
+            if item.state == State::Resting && now < deadline && !given_up {
                 self.wait_again(ticket, deadline);
                 continue;
             }
@@ -273,14 +333,16 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
             } else {
                 self.settle(ticket);
             }
-            return Some(ticket);
+            return Some(Lapsed { ticket, outage });
         }
         None
     }
 
     /// When to call [`Schedule::wake`] next. It may be early, never late.
     pub(crate) fn next_wake(&self) -> Option<Instant> {
-        self.wakes.peek().map(|Reverse((at, ..))| *at)
+        let item = self.wakes.peek().map(|Reverse((at, ..))| *at);
+        let trial = self.trials.first_key_value().map(|((at, _), _)| *at);
+        item.into_iter().chain(trial).min()
     }
 
     /// Lets a settled item go; its ticket may be given to another.
@@ -298,7 +360,7 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
         item.epoch
     }
 
-    fn settle(&mut self, ticket: Ticket) -> Next {
+    pub(super) fn settle(&mut self, ticket: Ticket) -> Next {
         self.enter(ticket, State::Settled);
         Next::Settled
     }
@@ -313,13 +375,13 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
         let epoch = self.enter(ticket, State::Waiting);
         self.wake_at(deadline, ticket, epoch);
         let origin = self.items[ticket.0].origin.clone();
-        self.lanes.entry(origin.clone()).or_default().push_returning(ticket, epoch);
+        self.lane(&origin).push_returning(ticket, epoch);
         self.tend(&origin);
         Next::Again
     }
 
     /// The item waits elsewhere no longer.
-    fn come_back(&mut self, ticket: Ticket) {
+    pub(super) fn come_back(&mut self, ticket: Ticket) {
         let item = &mut self.items[ticket.0];
         if std::mem::take(&mut item.away) {
             let home = item.home.clone();
@@ -339,25 +401,32 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
         self.wakes.push(Reverse((at, ticket.0, epoch)));
     }
 
+    /// The lane of an origin that gets an item.
+    fn lane(&mut self, origin: &O) -> &mut Lane {
+        if !self.remembered.is_empty() {
+            self.recall(origin);
+        }
+        self.lanes.entry(origin.clone()).or_default()
+    }
+
     /// Puts an origin into the queue where it belongs there, and forgets an idle one.
-    fn tend(&mut self, origin: &O) {
+    pub(super) fn tend(&mut self, origin: &O) {
         let Some(lane) = self.lanes.get_mut(origin) else { return };
-        let free = lane.in_flight < self.limits.per_origin.get();
-        if free && lane.has_next(self.max_away) && !lane.queued {
-            lane.queued = true;
-            self.ready.push_back(origin.clone());
+        let free = lane.in_flight < self.limits.per_origin.get() && lane.may_start();
+        if free && lane.has_next(self.max_away) && lane.turn.is_none() {
+            lane.turn = Some(self.turns.push(origin.clone(), lane.proven));
         } else if lane.is_idle() {
-            self.lanes.remove(origin);
+            self.forget(origin);
         }
     }
 }
 
-fn is_at<O>(items: &Slab<Item<O>>, ticket: Ticket, epoch: u64) -> bool {
+pub(super) fn is_at<O>(items: &Slab<Item<O>>, ticket: Ticket, epoch: u64) -> bool {
     items.get(ticket.0).is_some_and(|item| item.epoch == epoch)
 }
 
 #[cfg(test)]
-impl<O: Eq + Hash> Schedule<O> {
+impl<O: Clone + Eq + Hash> Schedule<O> {
     /// Whether the item is asked where it was admitted.
     pub(super) fn is_home(&self, ticket: Ticket) -> bool {
         let item = &self.items[ticket.0];
@@ -371,11 +440,15 @@ impl<O: Eq + Hash> Schedule<O> {
 
     /// Entries in all queues and maps.
     pub(super) fn size(&self) -> usize {
-        self.items.len() + self.lanes.len() + self.ready.len() + self.wakes.len()
+        let origins = self.lanes.len() + self.turns.size() + self.remembered.size();
+        let down = self.trials.len() + self.given_up.len() + self.lost.len();
+        self.items.len() + self.wakes.len() + origins + down
     }
 
     /// Whether no origin is remembered.
     pub(super) fn is_forgotten(&self) -> bool {
-        self.lanes.is_empty() && self.in_flight == 0 && self.bytes == 0
+        let down = self.down + self.trials.len() + self.lost.len();
+        let in_flight = self.in_flight + self.unproven;
+        self.lanes.is_empty() && in_flight + self.bytes + down == 0
     }
 }

@@ -4,14 +4,25 @@
 //! An item is admitted once and keeps its admission through retries and redirects until it is
 //! discharged, with its outcome handed over. Attempts hold a permit of their origin first, then
 //! one of the run; whoever rests or moves on has given both back.
+//!
+//! An origin that fails again and again is down (`breaker`): it gets one attempt at growing
+//! intervals, until one of them shows a sign of life. What waits for it is given up after a while,
+//! so that the run ends.
 
 mod backoff;
+mod breaker;
 mod lane;
 mod machine;
+mod outage;
+#[cfg(test)]
+mod outage_tests;
+mod remembered;
 #[cfg(test)]
 mod tests;
 mod ticket;
+mod turns;
 
 pub(crate) use backoff::Backoff;
-pub(crate) use machine::{Ended, Next, Policy, Retry, Schedule, Start};
+pub(crate) use breaker::{Breaker, Outage, Sign};
+pub(crate) use machine::{Ended, Lapsed, Next, Policy, Retry, Schedule, Start};
 pub(crate) use ticket::Ticket;

@@ -1,5 +1,5 @@
 use std::collections::HashMap;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
@@ -20,8 +20,20 @@ fn schedule(in_flight: usize, per_origin: usize, retries: u32) -> Schedule<u32> 
         retries,
         backoff: Backoff { first: seconds(1), longest: seconds(30) },
         deadline: seconds(100),
+        breaker: None,
     };
     Schedule::new(limits, policy)
+}
+
+/// The same with a breaker that trips soon.
+fn breaking(in_flight: usize, per_origin: usize, retries: u32) -> Schedule<u32> {
+    let mut schedule = schedule(in_flight, per_origin, retries);
+    schedule.policy.breaker = Some(Breaker {
+        failures: NonZeroU32::new(3).unwrap(),
+        pause: Backoff { first: seconds(1), longest: seconds(30) },
+        patience: seconds(30),
+    });
+    schedule
 }
 
 fn seconds(n: u64) -> Duration {
@@ -41,9 +53,9 @@ fn origins_take_turns_within_their_permits() {
     }
     assert_eq!(started(&mut schedule, now), [0, 4, 5, 1]);
     assert_eq!(schedule.in_flight(), 4);
-    schedule.ended(Ticket(4), now, Ended::Done, Duration::ZERO, 0.0);
+    schedule.ended(Ticket(4), now, Ended::Done, Duration::ZERO, Sign::Whole, 0.0);
     assert!(started(&mut schedule, now).is_empty(), "origin 7 has both its permits in use");
-    schedule.ended(Ticket(0), now, Ended::Done, Duration::ZERO, 0.0);
+    schedule.ended(Ticket(0), now, Ended::Done, Duration::ZERO, Sign::Whole, 0.0);
     assert_eq!(started(&mut schedule, now), [2]);
 }
 
@@ -54,13 +66,20 @@ fn a_failed_item_rests_without_a_permit_and_comes_back_first() {
     schedule.admit(7, 1);
     schedule.admit(7, 1);
     assert_eq!(schedule.start(now).unwrap().attempt, 1);
-    let next = schedule.ended(Ticket(0), now, Ended::Failed(Retry::Soon), Duration::ZERO, 1.0);
+    let next = schedule.ended(
+        Ticket(0),
+        now,
+        Ended::Failed(Retry::Soon),
+        Duration::ZERO,
+        Sign::Whole,
+        1.0,
+    );
     assert_eq!(next, Next::Again);
     assert_eq!(schedule.start(now).unwrap().ticket, Ticket(1), "nobody waits for a resting item");
     assert_eq!(schedule.next_wake(), Some(now + seconds(1)));
     assert_eq!(schedule.wake(now + seconds(1)), None);
     schedule.admit(7, 1);
-    schedule.ended(Ticket(1), now, Ended::Done, Duration::ZERO, 0.0);
+    schedule.ended(Ticket(1), now, Ended::Done, Duration::ZERO, Sign::Whole, 0.0);
     let start = schedule.start(now + seconds(1)).unwrap();
     assert_eq!((start.ticket, start.attempt), (Ticket(0), 2));
     assert_eq!(start.deadline, now + seconds(100), "the deadline runs from the first attempt");
@@ -73,19 +92,22 @@ fn retry_after_is_obeyed_in_full_or_the_item_is_deferred() {
     schedule.admit(7, 1);
     schedule.start(now).unwrap();
     let failed = |asked| Ended::Failed(Retry::After(seconds(asked)));
-    assert_eq!(schedule.ended(Ticket(0), now, failed(60), Duration::ZERO, 0.0), Next::Again);
+    assert_eq!(
+        schedule.ended(Ticket(0), now, failed(60), Duration::ZERO, Sign::Whole, 0.0),
+        Next::Again
+    );
     assert_eq!(schedule.next_wake(), Some(now + seconds(60)));
     let now = now + seconds(60);
     assert_eq!(schedule.wake(now), None);
     schedule.start(now).unwrap();
     assert_eq!(
-        schedule.ended(Ticket(0), now, failed(60), Duration::ZERO, 0.0),
+        schedule.ended(Ticket(0), now, failed(60), Duration::ZERO, Sign::Whole, 0.0),
         Next::Deferred(seconds(60))
     );
     let absurd = Ended::Failed(Retry::After(Duration::MAX));
     schedule.admit(8, 1);
     schedule.start(now).unwrap();
-    let next = schedule.ended(Ticket(1), now, absurd, Duration::ZERO, 1.0);
+    let next = schedule.ended(Ticket(1), now, absurd, Duration::ZERO, Sign::Whole, 1.0);
     assert_eq!(next, Next::Deferred(Duration::MAX));
 }
 
@@ -96,9 +118,12 @@ fn a_redirect_keeps_the_attempt_and_takes_the_permit_of_where_it_leads() {
     schedule.admit(7, 1);
     schedule.admit(8, 1);
     started(&mut schedule, now);
-    assert_eq!(schedule.ended(Ticket(0), now, Ended::Moved(8), Duration::ZERO, 0.0), Next::Again);
+    assert_eq!(
+        schedule.ended(Ticket(0), now, Ended::Moved(8), Duration::ZERO, Sign::Whole, 0.0),
+        Next::Again
+    );
     assert_eq!(schedule.start(now), None, "origin 8 has its one permit in use");
-    schedule.ended(Ticket(1), now, Ended::Done, Duration::ZERO, 0.0);
+    schedule.ended(Ticket(1), now, Ended::Done, Duration::ZERO, Sign::Whole, 0.0);
     assert_eq!(schedule.start(now).unwrap().attempt, 1);
 }
 
@@ -116,7 +141,14 @@ fn redirected_items_are_served_in_turn_and_not_outrun() {
         while let Some(start) = schedule.start(now) {
             let redirects = schedule.is_home(start.ticket);
             if redirects {
-                schedule.ended(start.ticket, now, Ended::Moved(8), Duration::ZERO, 0.0);
+                schedule.ended(
+                    start.ticket,
+                    now,
+                    Ended::Moved(8),
+                    Duration::ZERO,
+                    Sign::Whole,
+                    0.0,
+                );
             } else {
                 at_eight = Some(start.ticket);
             }
@@ -124,7 +156,7 @@ fn redirected_items_are_served_in_turn_and_not_outrun() {
         assert!(schedule.away(&7) <= AWAY_PER_PERMIT, "{}", schedule.away(&7));
         let Some(ticket) = at_eight.take() else { break };
         served.push(ticket.0);
-        schedule.ended(ticket, now, Ended::Done, Duration::ZERO, 0.0);
+        schedule.ended(ticket, now, Ended::Done, Duration::ZERO, Sign::Whole, 0.0);
         schedule.discharge(ticket);
     }
     assert_eq!(served, (0..100).collect::<Vec<_>>());
@@ -137,9 +169,9 @@ fn another_try_begins_at_home() {
     let mut schedule = schedule(2, 1, 1);
     schedule.admit(7, 1);
     schedule.start(now).unwrap();
-    schedule.ended(Ticket(0), now, Ended::Moved(8), Duration::ZERO, 0.0);
+    schedule.ended(Ticket(0), now, Ended::Moved(8), Duration::ZERO, Sign::Whole, 0.0);
     schedule.start(now).unwrap();
-    schedule.ended(Ticket(0), now, Ended::Failed(Retry::Soon), Duration::ZERO, 0.0);
+    schedule.ended(Ticket(0), now, Ended::Failed(Retry::Soon), Duration::ZERO, Sign::Whole, 0.0);
     assert_eq!(schedule.wake(now), None);
     schedule.admit(7, 1);
     assert_eq!(schedule.start(now).unwrap().ticket, Ticket(0));
@@ -153,17 +185,17 @@ fn the_deadline_ends_items_that_wait_for_their_turn() {
     schedule.admit(7, 1);
     schedule.admit(7, 1);
     schedule.start(now).unwrap();
-    schedule.ended(Ticket(0), now, Ended::Moved(7), seconds(5), 0.0);
+    schedule.ended(Ticket(0), now, Ended::Moved(7), seconds(5), Sign::Whole, 0.0);
     // The moved item is first in turn; let the other take the permit by moving again.
     let start = schedule.start(now).unwrap();
     assert_eq!(start.deadline, now + seconds(105), "bytes received earn time");
-    schedule.ended(Ticket(0), now, Ended::Failed(Retry::Soon), Duration::ZERO, 1.0);
+    schedule.ended(Ticket(0), now, Ended::Failed(Retry::Soon), Duration::ZERO, Sign::Whole, 1.0);
     assert_eq!(schedule.start(now).unwrap().ticket, Ticket(1));
     assert_eq!(schedule.wake(now + seconds(2)), None, "rested, and waiting for the permit");
     assert_eq!(schedule.wake(now + seconds(104)), None);
-    assert_eq!(schedule.wake(now + seconds(105)), Some(Ticket(0)));
+    assert_eq!(schedule.wake(now + seconds(105)), Some(Lapsed { ticket: Ticket(0), outage: None }));
     schedule.discharge(Ticket(0));
-    schedule.ended(Ticket(1), now, Ended::Done, Duration::ZERO, 0.0);
+    schedule.ended(Ticket(1), now, Ended::Done, Duration::ZERO, Sign::Whole, 0.0);
     assert_eq!(schedule.start(now + seconds(105)), None, "it is not started after its end");
 }
 
@@ -177,7 +209,7 @@ fn admission_is_bounded_in_items_and_bytes() {
     assert!(!schedule.has_room());
     let now = Instant::now();
     schedule.start(now).unwrap();
-    schedule.ended(Ticket(0), now, Ended::Done, Duration::ZERO, 0.0);
+    schedule.ended(Ticket(0), now, Ended::Done, Duration::ZERO, Sign::Whole, 0.0);
     assert!(!schedule.has_room(), "until the outcome is handed over");
     schedule.discharge(Ticket(0));
     assert!(schedule.has_room());
@@ -186,7 +218,7 @@ fn admission_is_bounded_in_items_and_bytes() {
 #[derive(Debug, Clone)]
 enum Step {
     Admit(u32),
-    End(usize, Ended<u32>, u8),
+    End(usize, Ended<u32>, Sign, u8),
     Pass(u16),
 }
 
@@ -197,9 +229,15 @@ fn step() -> impl Strategy<Value = Step> {
         Just(Ended::Failed(Retry::Soon)),
         (0..300u64).prop_map(|s| Ended::Failed(Retry::After(seconds(s)))),
     ];
+    let sign = prop_oneof![
+        3 => Just(Sign::Failed("no answer".into())),
+        1 => Just(Sign::Whole),
+        1 => Just(Sign::Partial),
+        1 => Just(Sign::Nothing),
+    ];
     prop_oneof![
         (0..5u32).prop_map(Step::Admit),
-        (any::<usize>(), ended, any::<u8>()).prop_map(|(n, e, r)| Step::End(n, e, r)),
+        (any::<usize>(), ended, sign, any::<u8>()).prop_map(|(n, e, s, r)| Step::End(n, e, s, r)),
         any::<u16>().prop_map(Step::Pass),
     ]
 }
@@ -209,7 +247,7 @@ proptest! {
     #[test]
     fn permits_hold_and_every_item_is_settled_once(steps in prop::collection::vec(step(), 0..400)) {
         let mut now = Instant::now();
-        let mut schedule = schedule(4, 2, 2);
+        let mut schedule = breaking(4, 2, 2);
         let mut flying: Vec<(Ticket, u32)> = Vec::new();
         let mut origins: HashMap<Ticket, u32> = HashMap::new();
         let mut homes: HashMap<Ticket, u32> = HashMap::new();
@@ -217,7 +255,7 @@ proptest! {
         let mut admitted = 0;
         let mut run = |schedule: &mut Schedule<u32>, now: Instant,
                        flying: &mut Vec<(Ticket, u32)>, origins: &mut HashMap<Ticket, u32>| {
-            while let Some(ticket) = schedule.wake(now) {
+            while let Some(Lapsed { ticket, .. }) = schedule.wake(now) {
                 prop_assert!(origins.remove(&ticket).is_some());
                 schedule.discharge(ticket);
                 settled += 1;
@@ -233,7 +271,7 @@ proptest! {
             Ok(())
         };
         let mut ended_by_hand = 0;
-        let everything_ends = std::iter::repeat_n(Step::End(0, Ended::Done, 0), 5_000);
+        let everything_ends = std::iter::repeat_n(Step::End(0, Ended::Done, Sign::Whole, 0), 5_000);
         for step in steps.into_iter().chain(everything_ends) {
             match step {
                 Step::Admit(origin) => {
@@ -242,7 +280,7 @@ proptest! {
                     homes.insert(ticket, origin);
                     admitted += 1;
                 }
-                Step::End(n, ended, random) if !flying.is_empty() => {
+                Step::End(n, ended, sign, random) if !flying.is_empty() => {
                     let (ticket, _) = flying.swap_remove(n % flying.len());
                     match &ended {
                         Ended::Moved(origin) => drop(origins.insert(ticket, *origin)),
@@ -250,9 +288,9 @@ proptest! {
                         Ended::Done => {}
                     }
                     let random = f64::from(random) / 255.0;
-                    match schedule.ended(ticket, now, ended, Duration::ZERO, random) {
+                    match schedule.ended(ticket, now, ended, Duration::ZERO, sign, random) {
                         Next::Again => {}
-                        Next::Settled | Next::Deferred(_) => {
+                        Next::Settled | Next::Deferred(_) | Next::Down(_) => {
                             origins.remove(&ticket);
                             schedule.discharge(ticket);
                             ended_by_hand += 1;
@@ -283,7 +321,7 @@ fn nothing_is_kept_of_what_has_passed() {
             left -= 1;
             schedule.admit(left % 10_000, 1);
         }
-        while let Some(ticket) = schedule.wake(now) {
+        while let Some(Lapsed { ticket, .. }) = schedule.wake(now) {
             schedule.discharge(ticket);
         }
         while let Some(start) = schedule.start(now) {
@@ -295,7 +333,7 @@ fn nothing_is_kept_of_what_has_passed() {
         };
         now += Duration::from_millis(1);
         let ended = if ticket.0 % 3 == 0 { Ended::Failed(Retry::Soon) } else { Ended::Done };
-        if schedule.ended(ticket, now, ended, Duration::ZERO, 0.1) == Next::Settled {
+        if schedule.ended(ticket, now, ended, Duration::ZERO, Sign::Whole, 0.1) == Next::Settled {
             schedule.discharge(ticket);
         }
         assert!(schedule.size() < 10_000, "{}", schedule.size());

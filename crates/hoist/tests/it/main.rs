@@ -4,6 +4,7 @@
 
 mod cancel;
 mod disk;
+mod ends;
 mod examples;
 mod files;
 mod get;
