@@ -13,6 +13,7 @@ use super::decode::DecodeArgs;
 use super::exit::{Allowance, ExitArgs};
 use super::giving_up::GivingUpArgs;
 use super::input::Input;
+use super::large::LargeArgs;
 use super::ledger::LedgerArgs;
 use super::list::ListArgs;
 use super::names::NamesArgs;
@@ -166,6 +167,8 @@ pub(super) struct GetArgs {
     pub(super) quiet: bool,
     #[command(flatten)]
     pub(super) versions: VersionArgs,
+    #[command(flatten)]
+    pub(super) large: LargeArgs,
     #[command(flatten)]
     pub(super) giving_up: GivingUpArgs,
     #[command(flatten)]

@@ -122,6 +122,9 @@ impl GetArgs {
             patience.deadline_per_mib = Duration::ZERO;
         }
         let (dns, names) = self.names.plan()?;
+        let decode = self.decode.plan();
+        let large = self.large.plan(&sink, &naming, decode.is_some());
+        let large = large.map_err(|message| Refused::Usage("get", message))?;
         let mut plan = GetPlan {
             limits: Limits { in_flight: self.max, per_origin: self.per_origin, ..Limits::get() },
             patience,
@@ -138,9 +141,10 @@ impl GetArgs {
             sink,
             naming,
             hash: self.hash,
-            decode: self.decode.plan(),
+            decode,
             dns,
             names,
+            large,
             ..GetPlan::default()
         };
         plan.address.family = match (self.ipv4, self.ipv6) {

@@ -5,9 +5,10 @@
 
 mod allowance;
 mod check;
-mod decode;
 mod coming_from;
 mod completions;
+mod continuing;
+mod decode;
 mod descriptors;
 mod ends;
 mod flags;
@@ -19,14 +20,15 @@ mod killed;
 mod killed_shards;
 mod list_forms;
 mod mishaps;
-mod network;
 mod names;
 mod naming;
+mod network;
 mod outcomes;
 mod probe;
 mod rehearse;
 mod resume;
 mod shards;
+mod split;
 mod terminal;
 mod unwritable;
 mod usage;

@@ -2,6 +2,7 @@
 //! record of what was promised and sent, and logs it when dropped, whatever ended it.
 
 mod content;
+mod road;
 mod two;
 
 use std::fmt::Display;
@@ -13,14 +14,15 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::connection::IDLE;
 use super::representation::Representation;
-use super::request::{HEAD_LIMIT, Request};
+use super::request::Request;
 use super::server::Shared;
 use super::status::reason;
-use super::two::Stream;
 use super::wire::Wire;
 use crate::hash::{Draws, hash};
 use crate::spec::{LONGEST, Wrong};
 use crate::truth::{End, HttpRecord};
+
+pub(crate) use road::Road;
 
 /// The longest that a fault waits for a client to give up, and that a write waits for it to read.
 pub(crate) const PATIENCE: Duration = LONGEST;
@@ -51,14 +53,6 @@ impl From<io::Error> for Trouble {
 }
 
 pub(crate) type Answered = Result<(), Trouble>;
-
-/// The way an exchange's bytes go.
-pub(crate) enum Road<'a> {
-    /// HTTP/1.1: the connection, and what the client sent after this request.
-    One { wire: &'a mut Wire, inbox: &'a mut Vec<u8> },
-    /// A stream of HTTP/2.
-    Two(Stream),
-}
 
 pub(crate) struct Exchange<'a> {
     pub(crate) request: Request<'a>,
@@ -418,28 +412,4 @@ impl Drop for Exchange<'_> {
 pub(crate) fn draw(seed: u64, method: &str, target: &str, attempt: u32, what: &[u8]) -> f64 {
     let parts = [method.as_bytes(), target.as_bytes(), &attempt.to_le_bytes(), what];
     Draws::from(hash(seed, &parts)).unit()
-}
-
-impl Road<'_> {
-    /// Waits until the client has left, or wants no answer any more.
-    async fn gone(&mut self) -> io::Error {
-        match self {
-            Self::One { wire, inbox } => until_gone(wire, inbox).await,
-            Self::Two(stream) => stream.link.gone(stream.id).await,
-        }
-    }
-}
-
-/// Reads on, so that a client's leaving is seen; what it sends meanwhile is kept for later.
-async fn until_gone(wire: &mut Wire, inbox: &mut Vec<u8>) -> io::Error {
-    loop {
-        if inbox.len() >= HEAD_LIMIT {
-            return std::future::pending().await;
-        }
-        match wire.read_buf(inbox).await {
-            Ok(0) => return ErrorKind::UnexpectedEof.into(),
-            Ok(_) => {}
-            Err(error) => return error,
-        }
-    }
 }

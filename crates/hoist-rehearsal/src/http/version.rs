@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::exchange::{Answered, Exchange};
+use super::faults::Pacer;
 use super::request::Request;
 use crate::truth::End;
 
@@ -20,6 +21,8 @@ pub(crate) struct Version {
     /// Its validators; empty when it has none.
     pub(crate) tag: &'static str,
     pub(crate) date: &'static str,
+    /// Bytes a second at which it is sent.
+    pub(crate) rate: Option<u64>,
 }
 
 impl Version {
@@ -73,7 +76,18 @@ impl Version {
     }
 
     pub(crate) async fn bytes(&self, ex: &mut Exchange<'_>, (from, to): (u64, u64)) -> Answered {
-        ex.part(self.start + from, self.start + to).await?;
+        let Some(rate) = self.rate.filter(|_| !ex.request.is_head()) else {
+            ex.part(self.start + from, self.start + to).await?;
+            return ex.flush().await;
+        };
+        ex.flush().await?;
+        let mut pacer = Pacer::new(ex, rate);
+        let (of, mut at) = (to - from, 0);
+        while at < of {
+            let next = pacer.next(ex, at, of).await?;
+            ex.part(self.start + from + at, self.start + from + next).await?;
+            at = next;
+        }
         ex.flush().await
     }
 

@@ -1,22 +1,20 @@
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime};
 
-use http::{HeaderMap, Response};
+use http::Response;
+use url::Url;
 
-use super::answer::{Framing, Meaning, content_type};
-use super::body::{Broken, DRAIN, Receiving, drain};
-use super::disposition::file_name;
+use super::continuing::Going;
 use super::fetcher::Fetcher;
 use super::patience::{Overdue, Watch};
 use super::pool::Connection;
 use super::redirect::Hop;
 use super::route::Unconnected;
 use super::transport::Arriving;
-use crate::item::{FileName, NameTemplate, Origin, Position, Target};
+use crate::item::{NameTemplate, Origin, Position, Target};
 use crate::outcome::classify::{Remedy, Seen};
 use crate::outcome::{Failure, FailureKind, Timing};
 use crate::schedule::{Retry, Sign, Ticket};
-use crate::sink::{Coded, HashWish, Wanted};
 
 /// One attempt at an item, or the part of it after a redirect.
 #[derive(Debug)]
@@ -27,6 +25,8 @@ pub(super) struct Attempt {
     pub(super) hop: Option<Rc<Hop>>,
     pub(super) template: Option<Rc<NameTemplate>>,
     pub(super) deadline: Instant,
+    /// Another try, or another run, may have left a part of the body.
+    pub(super) partial: bool,
 }
 
 /// How it ended.
@@ -34,7 +34,7 @@ pub(super) struct Attempt {
 pub(crate) struct Attempted {
     pub(super) end: End,
     pub(super) status: Option<u16>,
-    /// Bytes of body received.
+    /// Bytes of body received, those of other tries included where it went on with them.
     pub(super) bytes: u64,
     /// What they add to the item's deadline.
     pub(super) earned: Duration,
@@ -42,6 +42,8 @@ pub(crate) struct Attempted {
     pub(super) sign: Sign,
     /// Where the time went.
     pub(super) timing: Timing,
+    /// A part of the body may wait at the writer.
+    pub(super) partial: bool,
 }
 
 #[derive(Debug)]
@@ -60,18 +62,27 @@ impl Attempt {
     pub(super) async fn run(self, fetcher: Rc<Fetcher>) -> Attempted {
         let mut watch = Watch::new(&fetcher.patience, &fetcher.giving_up, self.deadline);
         let mut status = None;
-        let end = self.exchange(&fetcher, &mut watch, &mut status).await;
+        let mut going = Going::default();
+        let end = self.exchange(&fetcher, &mut watch, &mut status, &mut going).await;
+        going.end(&self, &fetcher).await;
         let end = end.unwrap_or_else(|failure| {
             let retry = failure.kind.may_retry(status).then_some(Retry::Soon);
             End::Failed(failure, retry)
         });
         let sign = sign(&end, &watch);
-        let (bytes, earned) = (watch.received(), watch.earned());
-        Attempted { end, status, bytes, earned, sign, timing: watch.stopwatch.read() }
+        let bytes = going.whole.unwrap_or_else(|| going.before + watch.received());
+        let earned = watch.earned();
+        let partial = self.partial || going.partial;
+        Attempted { end, status, bytes, earned, sign, timing: watch.stopwatch.read(), partial }
     }
 
-    fn origin(&self) -> &Origin {
+    pub(super) fn origin(&self) -> &Origin {
         self.hop.as_ref().map_or(&self.target.origin, |hop| &hop.origin)
+    }
+
+    /// Where this attempt is now.
+    pub(super) fn url(&self) -> &Url {
+        self.hop.as_ref().map_or(&self.target.url, |hop| &hop.url)
     }
 
     async fn exchange(
@@ -79,9 +90,11 @@ impl Attempt {
         fetcher: &Fetcher,
         watch: &mut Watch,
         status: &mut Option<u16>,
+        going: &mut Going,
     ) -> Result<End, Failure> {
         let mut free_retry = true;
         let mut http1_required = None;
+        *going = Going::open(self, fetcher, watch).await?;
         loop {
             let mut connection = match self.connection(fetcher, watch).await {
                 Ok(connection) => connection,
@@ -90,10 +103,13 @@ impl Attempt {
                 }
                 Err(Unconnected { failure, .. }) => return Err(failure),
             };
-            match self.ask(fetcher, watch, &mut connection).await {
+            match self.ask(fetcher, watch, &mut connection, going).await {
                 Ok(answer) => {
                     *status = Some(answer.status().as_u16());
-                    return self.take(fetcher, watch, connection, answer).await;
+                    let end = self.take(fetcher, watch, connection, answer, going).await?;
+                    // The rest can't be had, and nothing is kept any more: all of it is asked for.
+                    let Some(end) = end else { continue };
+                    return Ok(end);
                 }
                 // The server closed an idle connection just as it was used again: nobody's
                 // failure, unless it happens twice.
@@ -114,7 +130,7 @@ impl Attempt {
     }
 
     /// An idle connection that is still good, or a new one.
-    async fn connection(
+    pub(super) async fn connection(
         &self,
         fetcher: &Fetcher,
         watch: &mut Watch,
@@ -144,21 +160,23 @@ impl Attempt {
         })
     }
 
-    async fn ask(
+    pub(super) async fn ask(
         &self,
         fetcher: &Fetcher,
         watch: &mut Watch,
         connection: &mut Connection,
+        going: &Going,
     ) -> Result<Response<Arriving>, Unanswered> {
         let final_failure = |failure| Unanswered { failure, remedy: Remedy::None };
         let meter = Rc::clone(&connection.meter);
-        let url = self.hop.as_ref().map_or(&self.target.url, |hop| &hop.url);
+        let url = self.url();
         let own = *self.origin() == self.target.origin;
         let authorization = fetcher.authorizations.of(&self.target, self.origin(), own);
         let mut request = fetcher
             .fields
             .get(url, self.origin(), own, authorization, meter.fresh_interim())
             .map_err(final_failure)?;
+        going.ask(request.headers_mut());
         if let Some(jar) = &fetcher.cookies {
             let fields = request.headers_mut();
             jar.borrow_mut().send(url, self.origin(), fields, SystemTime::now());
@@ -202,158 +220,6 @@ impl Attempt {
             }
         }
     }
-
-    /// Takes an answer for what it means.
-    async fn take(
-        &self,
-        fetcher: &Fetcher,
-        watch: &mut Watch,
-        connection: Connection,
-        answer: Response<Arriving>,
-    ) -> Result<End, Failure> {
-        let (parts, body) = answer.into_parts();
-        if let Some(jar) = &fetcher.cookies {
-            let url = self.hop.as_ref().map_or(&self.target.url, |hop| &hop.url);
-            jar.borrow_mut().receive(url, self.origin(), &parts.headers, SystemTime::now());
-        }
-        let framing = Framing::of(&parts)?;
-        match Meaning::of(&parts, SystemTime::now()) {
-            Meaning::Body => {
-                let coded = match Self::judge(fetcher, &parts.headers, framing) {
-                    Ok(coded) => coded,
-                    Err(failure) => {
-                        self.drain(fetcher, watch, connection, body, framing).await;
-                        return Err(failure);
-                    }
-                };
-                let meter = Rc::clone(&connection.meter);
-                let receiving = Receiving {
-                    meter: &meter,
-                    watch: &mut *watch,
-                    handover: &fetcher.handover,
-                    report: &fetcher.report,
-                    ticket: self.ticket,
-                    acceptance: &fetcher.acceptance,
-                    codings: fetcher.codings.as_ref(),
-                };
-                let content_type = content_type(&parts.headers);
-                let wanted = self.wanted(fetcher, content_type.as_deref(), &parts.headers, coded);
-                match receiving.receive(body, framing, wanted).await {
-                    Ok(tail) => {
-                        watch.stopwatch.end(meter.last_received());
-                        self.give_back(fetcher, connection, framing);
-                        fetcher.handover.write(self.ticket, tail.begin, tail.chunks, true).await;
-                        Ok(End::Received { content_type, unframed: framing == Framing::UntilClose })
-                    }
-                    Err(Broken { failure, begun: false }) => {
-                        connection.transport.suspect(watch.progress());
-                        Err(failure)
-                    }
-                    Err(Broken { failure, begun: true }) => {
-                        connection.transport.suspect(watch.progress());
-                        fetcher.handover.discard(self.ticket).await;
-                        if fetcher.streams_out {
-                            return Ok(End::Failed(failure, None));
-                        }
-                        Err(failure)
-                    }
-                }
-            }
-            Meaning::Nothing => {
-                self.drain(fetcher, watch, connection, body, framing).await;
-                Ok(End::NotFound)
-            }
-            Meaning::Elsewhere(location) => {
-                self.drain(fetcher, watch, connection, body, framing).await;
-                let from = self.hop.as_ref().map_or(&self.target.url, |hop| &hop.url);
-                let before = self.hop.as_deref();
-                let hop = Hop::follow(from, &location, before, fetcher.max_redirects)?;
-                Ok(End::Moved(Rc::new(hop)))
-            }
-            Meaning::Failed(failure, retry_after) => {
-                self.drain(fetcher, watch, connection, body, framing).await;
-                let proxy = fetcher.connector.routes.by_url(self.origin());
-                let failure = match proxy.filter(|_| parts.status.as_u16() == 407) {
-                    Some(proxy) => proxy.told(&failure),
-                    None => failure,
-                };
-                let again = failure.kind.may_retry(Some(parts.status.as_u16()));
-                let retry = retry_after.map_or(Retry::Soon, Retry::After);
-                Ok(End::Failed(failure, again.then_some(retry)))
-            }
-        }
-    }
-
-    /// Whether a body is taken, as far as its head tells; and how it is coded.
-    fn judge(
-        fetcher: &Fetcher,
-        headers: &HeaderMap,
-        framing: Framing,
-    ) -> Result<Option<Box<Coded>>, Failure> {
-        let coded =
-            fetcher.codings.as_ref().map(|codings| codings.of(headers)).transpose()?.flatten();
-        match coded {
-            Some(_) => fetcher.acceptance.judge_coded(headers, framing)?,
-            None => fetcher.acceptance.judge(headers, framing)?,
-        }
-        Ok(coded)
-    }
-
-    fn wanted(
-        &self,
-        fetcher: &Fetcher,
-        content_type: Option<&str>,
-        headers: &HeaderMap,
-        coded: Option<Box<Coded>>,
-    ) -> Wanted {
-        let Target { url, name, hash, .. } = &*self.target;
-        let template = self.template.as_deref();
-        let (name, late) = match name {
-            Some(name) => (Some(FileName::from_text(name)), None),
-            None if fetcher.samples && template.is_none() => (None, None),
-            None => {
-                let plan = &fetcher.naming;
-                let of_server = if plan.from_header { file_name(headers) } else { None };
-                let of_server = of_server.as_deref();
-                let (name, late) =
-                    FileName::of_target(&self.target, self.position, template, plan, of_server);
-                (Some(name), late)
-            }
-        };
-        let name = match name {
-            Some(name) if !fetcher.samples => name,
-            given => FileName::of_sample(given, self.position, url, content_type),
-        };
-        let promised = hash.as_deref().copied();
-        let late = late.filter(|_| !fetcher.samples);
-        let hash = HashWish { promised, told: fetcher.hash, sha256: late.is_some() };
-        Wanted { position: self.position, name, late, hash, coded }
-    }
-
-    async fn drain(
-        &self,
-        fetcher: &Fetcher,
-        watch: &Watch,
-        connection: Connection,
-        body: Arriving,
-        framing: Framing,
-    ) {
-        // One that is known to be long is not begun.
-        let short = match framing {
-            Framing::Length(promised) => promised <= DRAIN,
-            Framing::Chunked => true,
-            Framing::UntilClose => false,
-        };
-        if short && drain(body, watch.deadline()).await {
-            self.give_back(fetcher, connection, framing);
-        }
-    }
-
-    fn give_back(&self, fetcher: &Fetcher, connection: Connection, framing: Framing) {
-        if framing != Framing::UntilClose && connection.transport.is_reusable() {
-            fetcher.pool.borrow_mut().put(self.origin().clone(), connection, Instant::now());
-        }
-    }
 }
 
 /// What an attempt tells of its origin.
@@ -386,8 +252,8 @@ fn sign(end: &End, watch: &Watch) -> Sign {
 }
 
 /// No head of an answer came.
-struct Unanswered {
-    failure: Failure,
+pub(super) struct Unanswered {
+    pub(super) failure: Failure,
     /// Where not a byte of an answer was seen, the server may not have seen the request either.
-    remedy: Remedy,
+    pub(super) remedy: Remedy,
 }

@@ -7,8 +7,10 @@ use http_body_util::BodyExt;
 use super::acceptance::Acceptance;
 use super::answer::Framing;
 use super::coding::Codings;
+use super::continuing::leaves_a_part;
 use super::meter::Meter;
 use super::patience::{Overdue, Watch};
+use super::ranges::Rest;
 use super::transport::Arriving;
 use crate::outcome::classify::Seen;
 use crate::outcome::{Failure, FailureKind};
@@ -17,7 +19,7 @@ use crate::schedule::Ticket;
 use crate::sink::{Coded, Handover, Wanted};
 
 /// Bytes gathered before they are handed to a writer: a small file is one handover.
-const GATHER: usize = 64 << 10;
+pub(super) const GATHER: usize = 64 << 10;
 /// The same of a body that is decoded, at first: one that is no longer is decoded in one go, and no
 /// memory is kept for it.
 const GATHER_CODED: usize = 256 << 10;
@@ -36,6 +38,12 @@ pub(super) struct Receiving<'a> {
     pub(super) acceptance: &'a Acceptance,
     /// Where content codings are undone.
     pub(super) codings: Option<&'a Codings>,
+    /// Where it is the rest of a body: how much that is.
+    pub(super) rest: Rest,
+    /// Bytes of the body that were there before.
+    pub(super) before: u64,
+    /// It can be gone on with: nothing of it is given up.
+    pub(super) keeps: bool,
 }
 
 /// The last bytes of a body that is whole, not yet handed over.
@@ -55,29 +63,48 @@ pub(super) struct Broken {
 }
 
 impl Receiving<'_> {
-    /// Receives the whole body, all but its tail handed over.
+    /// Receives the whole body, all but its tail handed over. `begin` is what the writer must know
+    /// first, where it knows nothing yet.
     pub(super) async fn receive(
-        self,
+        mut self,
+        body: Arriving,
+        framing: Framing,
+        mut begin: Option<Box<Wanted>>,
+    ) -> Result<Tail, Broken> {
+        let mut chunks = Vec::new();
+        match self.receive_into(body, framing, &mut begin, &mut chunks).await {
+            Ok(()) => Ok(Tail { begin, chunks }),
+            Err(failure) => {
+                if self.keeps && leaves_a_part(failure.kind) && !chunks.is_empty() {
+                    self.handover.write(self.ticket, begin.take(), chunks, false).await;
+                }
+                Err(Broken { failure, begun: begin.is_none() })
+            }
+        }
+    }
+
+    async fn receive_into(
+        &mut self,
         mut body: Arriving,
         framing: Framing,
-        wanted: Wanted,
-    ) -> Result<Tail, Broken> {
-        let spoiled = wanted.coded.as_ref().map(|coded| Arc::clone(&coded.spoiled));
-        let mut begin = Some(Box::new(wanted));
-        let mut chunks = Vec::new();
+        begin: &mut Option<Box<Wanted>>,
+        chunks: &mut Vec<Bytes>,
+    ) -> Result<(), Failure> {
+        let coded = begin.as_ref().and_then(|wanted| wanted.coded.as_ref());
+        let spoiled = coded.map(|coded| Arc::clone(&coded.spoiled));
         let mut gathered = 0;
         let mut enough = if spoiled.is_some() { GATHER_CODED } else { GATHER };
         loop {
             let frame = self.watch.guard(self.meter, body.frame()).await;
-            let broken = |failure| Broken { failure, begun: begin.is_none() };
-            let length = self.watch.received();
+            let length = self.before + self.watch.received();
             let data = match frame {
                 Ok(None) => {
+                    self.judge_rest_whole()?;
                     // One that is coded is judged once it is decoded.
-                    if spoiled.is_none() {
-                        self.acceptance.judge_whole(length).map_err(broken)?;
+                    if spoiled.is_some() {
+                        return Ok(());
                     }
-                    return Ok(Tail { begin, chunks });
+                    return self.acceptance.judge_whole(length);
                 }
                 Ok(Some(Ok(frame))) => match frame.into_data() {
                     Ok(data) => data,
@@ -86,17 +113,23 @@ impl Receiving<'_> {
                 },
                 Ok(Some(Err(error))) => {
                     let promised = match framing {
-                        Framing::Length(promised) => Some(promised),
+                        Framing::Length(promised) => Some(self.before + promised),
                         _ => None,
                     };
                     let seen = Seen::Body { received: length, promised };
-                    return Err(broken(error.failure(self.meter, seen)));
+                    return Err(error.failure(self.meter, seen));
                 }
-                Err(overdue) => return Err(broken(self.overdue(overdue, length))),
+                Err(overdue) => return Err(self.overdue(overdue, length)),
             };
             self.watch.count(data.len());
             add(&self.report.counters().received, data.len() as u64);
-            self.acceptance.judge_part(self.watch.received()).map_err(broken)?;
+            if let Rest::Next { bytes, .. } = self.rest
+                && self.watch.received() > bytes
+            {
+                let reason = "the answer has more bytes than its Content-Range says";
+                return Err(Failure::new(FailureKind::Malformed, reason));
+            }
+            self.acceptance.judge_part(self.before + self.watch.received())?;
             gathered += data.len();
             chunks.push(data);
             if gathered >= enough {
@@ -106,26 +139,34 @@ impl Receiving<'_> {
                 if let Some(coded) = begin.as_mut().and_then(|wanted| wanted.coded.as_mut()) {
                     self.reserve(coded).await?;
                 }
-                self.handover
-                    .write(self.ticket, begin.take(), std::mem::take(&mut chunks), false)
-                    .await;
+                self.handover.write(self.ticket, begin.take(), std::mem::take(chunks), false).await;
                 // A slow disk is not the server's fault.
                 self.watch.resume(paused);
                 if let Some(failure) = spoiled.as_ref().and_then(|spoiled| spoiled.get()) {
-                    return Err(Broken { failure: failure.clone(), begun: true });
+                    return Err(failure.clone());
                 }
             }
         }
     }
 
     /// Waits for memory to decode a long body; nothing of it has been handed over yet.
-    async fn reserve(&self, coded: &mut Coded) -> Result<(), Broken> {
+    async fn reserve(&self, coded: &mut Coded) -> Result<(), Failure> {
         let Some(codings) = self.codings else { return Ok(()) };
         if codings.reserve(coded, self.watch.deadline()).await {
             return Ok(());
         }
-        let failure = self.watch.deadline_failure("it waited for memory to be decoded in");
-        Err(Broken { failure, begun: false })
+        Err(self.watch.deadline_failure("it waited for memory to be decoded in"))
+    }
+
+    /// Whether all came that was asked for, where that was the rest of a body.
+    fn judge_rest_whole(&self) -> Result<(), Failure> {
+        let Rest::Next { bytes, last } = self.rest else { return Ok(()) };
+        let received = self.watch.received();
+        if last && received == bytes {
+            return Ok(());
+        }
+        let reason = format!("the rest was asked for from byte {}; {received} came", self.before);
+        Err(Failure::new(FailureKind::Truncated, reason))
     }
 
     fn overdue(&self, overdue: Overdue, received: u64) -> Failure {

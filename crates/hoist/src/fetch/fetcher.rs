@@ -9,6 +9,7 @@ use super::authorization::Authorizations;
 use super::coding::Codings;
 use super::connect::Connector;
 use super::cookies::Jar;
+use super::leases::Leases;
 use super::pool::Pool;
 use super::request::Fields;
 use super::route::Routes;
@@ -43,6 +44,13 @@ pub(super) struct Fetcher {
     pub(super) streams_out: bool,
     /// Bodies are samples of shards.
     pub(super) samples: bool,
+    /// Bodies that break off are gone on with.
+    pub(super) continues: bool,
+    /// Ranges of one body at once, at most.
+    pub(super) split: usize,
+    /// Bytes of a piece of such a body, at least.
+    pub(super) piece: u64,
+    pub(super) leases: Leases,
     pub(super) report: Report,
 }
 
@@ -53,6 +61,7 @@ impl Fetcher {
     pub(super) fn start(
         mut plan: GetPlan,
         handover: Handover,
+        leases: Leases,
         seed: u64,
         report: Report,
     ) -> Result<Self, Error> {
@@ -78,10 +87,15 @@ impl Fetcher {
             tasks,
         };
         let codings = plan.decode.map(|decode| Codings::new(&decode, &mut plan.request));
+        // What is decoded, or named late, has no part that another try could go on with.
+        let continues = plan.large.keeps()
+            && matches!(plan.sink, SinkPlan::Directory { .. })
+            && codings.is_none()
+            && !plan.naming.from_header;
         Ok(Self {
             connector,
             pool,
-            fields: Fields::new(&plan.request),
+            fields: Fields::new(&plan.request, continues),
             authorizations: Authorizations::new(&plan.credentials),
             cookies: plan.cookies.map(|plan| RefCell::new(Jar::new(plan, SystemTime::now()))),
             patience: plan.patience,
@@ -94,6 +108,10 @@ impl Fetcher {
             handover,
             streams_out: matches!(plan.sink, SinkPlan::Writer(_)),
             samples: matches!(plan.sink, SinkPlan::Tar { .. }),
+            continues,
+            split: if continues { plan.large.split.get() } else { 1 },
+            piece: plan.large.piece.get(),
+            leases,
             report,
         })
     }

@@ -8,7 +8,7 @@ use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use h2::client::{Builder, SendRequest};
 use h2::{Reason, RecvStream};
 use http::header::{CONNECTION, HOST, HeaderName, TE, TRANSFER_ENCODING, UPGRADE};
@@ -201,9 +201,11 @@ impl Stream {
         &self.http2.known
     }
 
-    /// Nothing came for this stream in so long: if nothing came at all, the connection is dead.
+    /// Nothing came for this stream in so long: if nothing came at all, the connection is dead. Half
+    /// of the time is enough: an answer to another may have come at its beginning. Where it is not
+    /// dead after all, that costs one more connection.
     pub(super) fn suspect(&self, silence: Duration) {
-        if self.http2.meter.last_received().elapsed() >= silence {
+        if self.http2.meter.last_received().elapsed() >= silence / 2 {
             self.http2.silent.set(true);
         }
     }
@@ -237,6 +239,7 @@ impl Stream {
                 meter.note_head();
                 Ok(answer.map(|stream| Http2Body {
                     stream,
+                    end: None,
                     http2: Rc::clone(http2),
                     meter: Rc::clone(meter),
                 }))
@@ -289,32 +292,54 @@ fn to_http2<B>(request: Request<B>, secure: bool) -> Request<()> {
     Request::from_parts(head, ())
 }
 
+/// Bytes that are given on at once, where so many are there: frames are often smaller than is good for
+/// a writer.
+const AT_ONCE: usize = 64 << 10;
+
 /// The body of an answer.
 #[derive(Debug)]
 pub(super) struct Http2Body {
     stream: RecvStream,
+    /// What came behind the bytes that were given on.
+    end: Option<Result<(), h2::Error>>,
     http2: Rc<Http2>,
     meter: Rc<Meter>,
 }
 
 impl Http2Body {
-    /// The next bytes; none once the server has said that it was all (END_STREAM). That it gave the
+    /// The next bytes; none once the server has said that it was all (`END_STREAM`). That it gave the
     /// stream up without an error says no such thing.
     pub(super) fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Lost>>> {
-        loop {
-            match ready!(self.stream.poll_data(cx)) {
-                Some(Ok(data)) => {
-                    // Whoever reads has taken it: the server may send as much again.
-                    let _ = self.stream.flow_control().release_capacity(data.len());
-                    self.meter.note_received(data.len());
-                    if !data.is_empty() {
-                        return Poll::Ready(Some(Ok(data)));
+        // One frame is given on as it is, more are put together.
+        let mut one = Bytes::new();
+        let mut many = BytesMut::new();
+        while self.end.is_none() && one.len().max(many.len()) < AT_ONCE {
+            match self.stream.poll_data(cx) {
+                Poll::Ready(Some(Ok(data))) if one.is_empty() => one = data,
+                Poll::Ready(Some(Ok(data))) => {
+                    if many.is_empty() {
+                        many.reserve(AT_ONCE + data.len());
+                        many.extend_from_slice(&one);
                     }
+                    many.extend_from_slice(&data);
                 }
-                Some(Err(error)) => return Poll::Ready(Some(Err(self.http2.lost(error)))),
-                None => break,
+                Poll::Ready(Some(Err(error))) => self.end = Some(Err(error)),
+                Poll::Ready(None) => self.end = Some(Ok(())),
+                Poll::Pending if one.is_empty() => return Poll::Pending,
+                Poll::Pending => break,
             }
         }
+        let data = if many.is_empty() { one } else { many.freeze() };
+        if !data.is_empty() {
+            // Whoever reads has taken it: the server may send as much again.
+            let _ = self.stream.flow_control().release_capacity(data.len());
+            self.meter.note_received(data.len());
+            return Poll::Ready(Some(Ok(data)));
+        }
+        if let Some(Err(error)) = self.end.take() {
+            return Poll::Ready(Some(Err(self.http2.lost(error))));
+        }
+        self.end = Some(Ok(()));
         // Trailer fields: nobody asked for them, but they can be wrong.
         match ready!(self.stream.poll_trailers(cx)) {
             Ok(_) => Poll::Ready(None),

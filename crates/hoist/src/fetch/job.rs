@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant, SystemTime};
@@ -5,14 +6,16 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::task::JoinSet;
 
 use super::attempt::{Attempt, Attempted, End};
+use super::continuing::leaves_a_part;
 use super::fetcher::Fetcher;
+use super::leases::{Leases, Wants};
 use super::redirect::Hop;
 use crate::error::Error;
 use crate::input::Line;
 use crate::item::{Hash, NameTemplate, Origin, Position, Target, without_credentials};
 use crate::outcome::classify::seconds;
 use crate::outcome::{Failure, FailureKind, GetOutcome, GetVerdict, Phase, Timing};
-use crate::plan::{GetPlan, SinkPlan};
+use crate::plan::{GetPlan, LargePlan, SinkPlan};
 use crate::report::Report;
 use crate::run::{Conclusion, Event, Job, Read};
 use crate::schedule::{Ended, Outage, Sign, Start, Ticket};
@@ -27,6 +30,11 @@ pub(crate) struct GetJob {
     completions: Completions,
     /// Of these, what is not yet told.
     told: std::vec::IntoIter<Completion>,
+    /// Positions of which an earlier run left a part of the body; None: any may have one.
+    parts: Option<HashSet<Position>>,
+    /// Parts are being given up.
+    giving_up: JoinSet<()>,
+    wants: Wants,
 }
 
 /// A URL that is admitted.
@@ -51,6 +59,9 @@ struct Progress {
     /// Where redirects have led in this attempt.
     hop: Option<Rc<Hop>>,
     last: Option<Attempted>,
+    ticket: Ticket,
+    /// A part of the body may wait at the writer.
+    partial: bool,
 }
 
 /// Memory that an admitted item takes beside its text, about.
@@ -69,7 +80,11 @@ impl GetJob {
             }
             SinkPlan::Writer(_) => None,
         };
-        let fetcher = Fetcher::start(plan, writers.handover(), seed, report)?;
+        if template.as_ref().is_some_and(|template| template.needs_body()) {
+            plan.large = LargePlan::default();
+        }
+        let (leases, wants) = Leases::new(plan.limits.in_flight.get());
+        let fetcher = Fetcher::start(plan, writers.handover(), leases, seed, report)?;
         let completions = writers.completions();
         Ok(Self {
             fetcher: Rc::new(fetcher),
@@ -77,7 +92,31 @@ impl GetJob {
             attempts: JoinSet::new(),
             completions,
             told: Vec::new().into_iter(),
+            parts: writers.parts(),
+            giving_up: JoinSet::new(),
+            wants,
         })
+    }
+
+    /// Lets go of what there is of a body, unless another run may go on with it.
+    fn give_up_part(&mut self, item: &GetItem) {
+        let Some(Progress { ticket, partial: true, last: Some(last), .. }) =
+            item.progress.as_deref()
+        else {
+            return;
+        };
+        let remove = match &last.end {
+            End::Failed(failure, _) => {
+                !failure.kind.may_retry(last.status) && !leaves_a_part(failure.kind)
+            }
+            End::NotFound | End::Received { .. } => true,
+            End::Moved(_) => false,
+        };
+        let (fetcher, ticket, position) = (Rc::clone(&self.fetcher), *ticket, item.position);
+        self.giving_up.spawn_local(async move {
+            fetcher.handover.forget(ticket, position, remove).await;
+        });
+        while self.giving_up.try_join_next().is_some() {}
     }
 
     fn outcome(item: &GetItem, verdict: GetVerdict, failure: Option<Failure>) -> GetOutcome {
@@ -172,6 +211,8 @@ impl Job for GetJob {
 
     fn start(&mut self, start: Start, item: &mut GetItem) {
         let now = Instant::now();
+        let partial = self.fetcher.continues
+            && self.parts.as_ref().is_none_or(|parts| parts.contains(&item.position));
         let progress = item.progress.get_or_insert_with(|| {
             Box::new(Progress {
                 started: now,
@@ -180,6 +221,8 @@ impl Job for GetJob {
                 timing: Timing::default(),
                 hop: None,
                 last: None,
+                ticket: start.ticket,
+                partial,
             })
         });
         if start.attempt != progress.attempts {
@@ -197,6 +240,7 @@ impl Job for GetJob {
             hop: progress.hop.clone(),
             template: self.template.clone(),
             deadline: start.deadline,
+            partial: progress.partial,
         };
         let fetcher = Rc::clone(&self.fetcher);
         self.attempts.spawn_local(async move {
@@ -210,6 +254,13 @@ impl Job for GetJob {
     }
 
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event<Attempted, Self::Saved>> {
+        // Before the end of their attempt is.
+        if let Poll::Ready(Some(ticket)) = self.wants.returned.poll_recv(cx) {
+            return Poll::Ready(Event::Returned(ticket));
+        }
+        if let Poll::Ready(Some((ticket, answer))) = self.wants.wants.poll_recv(cx) {
+            return Poll::Ready(Event::Wants(ticket, answer));
+        }
         match self.attempts.poll_join_next(cx) {
             Poll::Ready(Some(Ok((ticket, attempted)))) => {
                 return Poll::Ready(Event::Ended(ticket, attempted));
@@ -252,6 +303,7 @@ impl Job for GetJob {
                 Ended::Moved(hop.origin.clone())
             }
         };
+        progress.partial |= end.partial;
         progress.last = Some(end);
         (ended, earned, sign)
     }
@@ -259,6 +311,9 @@ impl Job for GetJob {
     fn conclude(&mut self, item: &mut GetItem, conclusion: Conclusion) -> Option<GetOutcome> {
         let last = item.progress.as_deref().and_then(|progress| progress.last.as_ref());
         let last = last.map(|last| &last.end);
+        if !matches!((&conclusion, last), (Conclusion::LastAttempt, Some(End::Received { .. }))) {
+            self.give_up_part(item);
+        }
         let failure = match last {
             Some(End::Failed(failure, _)) => Some(failure.clone()),
             _ => None,

@@ -32,7 +32,7 @@ enum Version {
     Unknown,
     /// The server chose it when it was offered both.
     Http1,
-    /// The server said that it won't do over HTTP/2 (RFC 9113 §7, HTTP_1_1_REQUIRED).
+    /// The server said that it won't do over HTTP/2 (RFC 9113 §7, `HTTP_1_1_REQUIRED`).
     Http1Required,
     Http2,
 }

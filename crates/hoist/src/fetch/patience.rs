@@ -1,5 +1,7 @@
+use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
+use std::rc::Rc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -36,6 +38,8 @@ pub(super) struct Watch {
     began: Instant,
     /// Time in which nothing was read because the disk was behind.
     paused: Duration,
+    /// The same of all that bring the same body, where there are others.
+    shared: Option<Rc<Cell<u64>>>,
     /// Waiting began here where that is later than the last byte.
     since: Instant,
     sleep: Pin<Box<Sleep>>,
@@ -69,6 +73,7 @@ impl Watch {
             received: 0,
             began: now,
             paused: Duration::ZERO,
+            shared: None,
             since: now,
             sleep: Box::pin(tokio::time::sleep_until(deadline.into())),
             stopwatch: Stopwatch::default(),
@@ -114,7 +119,7 @@ impl Watch {
     /// were not read.
     pub(super) fn earned(&self) -> Duration {
         const MIB: u64 = 1 << 20;
-        let whole = u32::try_from(self.received / MIB).unwrap_or(u32::MAX);
+        let whole = u32::try_from(self.received() / MIB).unwrap_or(u32::MAX);
         let by_bytes = self.deadline_per_mib.saturating_mul(whole).min(defaults::FOREVER);
         by_bytes + self.paused
     }
@@ -122,11 +127,19 @@ impl Watch {
     /// Bytes of body have come.
     pub(super) fn count(&mut self, bytes: usize) {
         self.received += bytes as u64;
+        if let Some(shared) = &self.shared {
+            shared.set(shared.get() + bytes as u64);
+        }
     }
 
-    /// Bytes of body so far.
+    /// Bytes of body so far, those of others included.
     pub(super) fn received(&self) -> u64 {
-        self.received
+        self.shared.as_ref().map_or(self.received, |shared| shared.get())
+    }
+
+    /// Others bring the same body, and count here.
+    pub(super) fn share(&mut self, shared: Rc<Cell<u64>>) {
+        self.shared = Some(shared);
     }
 
     /// Nothing was read since then, and that was not the server's doing: it is waited for from now

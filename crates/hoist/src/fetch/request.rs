@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_LENGTH, COOKIE, HOST, HeaderName, HeaderValue,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, COOKIE, HOST, HeaderName, HeaderValue,
     PROXY_AUTHORIZATION, TRANSFER_ENCODING, USER_AGENT,
 };
 use http::{HeaderMap, Request, Uri};
@@ -27,7 +27,9 @@ pub(super) struct Fields {
 }
 
 impl Fields {
-    pub(super) fn new(plan: &RequestPlan) -> Self {
+    /// `identity` asks for bodies as they are: a coding is often made anew for each answer, and then
+    /// has no strong validator.
+    pub(super) fn new(plan: &RequestPlan, identity: bool) -> Self {
         let mut own = plan.headers.clone();
         // A request of ours has no body: these could only make it ambiguous.
         own.remove(CONTENT_LENGTH);
@@ -39,6 +41,9 @@ impl Fields {
         }
         if !own.contains_key(ACCEPT) {
             own.insert(ACCEPT, accept(&plan.accept));
+        }
+        if identity && !own.contains_key(ACCEPT_ENCODING) {
+            own.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         }
         let mut foreign = own.clone();
         for name in SECRET.iter().chain([&HOST]) {
@@ -105,7 +110,8 @@ mod tests {
         plan.headers.insert("content-length", HeaderValue::from_static("5"));
         let url = Url::parse("http://a.example:8000/x?y#z").unwrap();
         let origin = Origin::of(&url).unwrap();
-        let request = Fields::new(&plan).get(&url, &origin, own, None, Arc::default()).unwrap();
+        let request =
+            Fields::new(&plan, false).get(&url, &origin, own, None, Arc::default()).unwrap();
         assert_eq!(request.uri(), "/x?y");
         request.headers().clone()
     }
@@ -127,7 +133,7 @@ mod tests {
     #[test]
     fn what_is_taken_is_told_unless_the_user_does() {
         let mut plan = RequestPlan::default();
-        let sent = |plan: &RequestPlan| Fields::new(plan).own[ACCEPT].clone();
+        let sent = |plan: &RequestPlan| Fields::new(plan, false).own[ACCEPT].clone();
         assert_eq!(sent(&plan), "*/*");
         plan.accept = ["Image/*", "text/html"].map(|range| range.parse().unwrap()).into();
         assert_eq!(sent(&plan), "image/*, text/html");

@@ -43,8 +43,10 @@ impl FileName {
         if plan.fan_out > 0 {
             let digits = url_hash(shown, 2 * plan.fan_out);
             let last = raw.len() - 1;
-            let folders =
-                digits.as_bytes().chunks(2).map(|two| Cow::Owned(String::from_utf8_lossy(two).into()));
+            let folders = digits
+                .as_bytes()
+                .chunks(2)
+                .map(|two| Cow::Owned(String::from_utf8_lossy(two).into()));
             raw.splice(last..last, folders);
         }
         Self::from_raw(raw.iter().map(Cow::as_ref))

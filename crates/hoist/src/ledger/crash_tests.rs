@@ -395,7 +395,8 @@ impl World {
 /// A body is whole, and waits for its record.
 fn staged<S: Sink>(sink: &mut S, n: u64, name: FileName) -> Result<Left, Error> {
     let hash = HashWish::default();
-    let wanted = Wanted { position: Position(n), name, late: None, hash, coded: None };
+    let wanted =
+        Wanted { position: Position(n), name, late: None, hash, coded: None, source: None };
     let mut part = sink.begin(wanted)?;
     for piece in body(n).chunks(20) {
         sink.write(&mut part, piece)?;

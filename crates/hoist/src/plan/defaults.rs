@@ -1,6 +1,6 @@
 //! Every default, with its unit and its reason.
 
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::time::Duration;
 
 const fn count(n: usize) -> NonZeroUsize {
@@ -100,12 +100,13 @@ pub const COOKIE_BYTES: usize = 4_096;
 /// Interim (1xx) answers before the real one.
 pub const MAX_INTERIM: u32 = 8;
 
-/// Bytes of one body that an HTTP/2 server may send ahead of being read: 100 MB/s at a round trip of 20 ms.
-/// It is memory where the disk is slower than the network.
-pub const HTTP2_STREAM_WINDOW: u32 = 2 << 20;
-
-/// The same for all bodies of a connection together: two that are large go at full speed.
+/// Bytes that an HTTP/2 server may send ahead of being read, over all bodies of a connection: 200 MB/s at a
+/// round trip of 20 ms. It is memory where the disk is slower than the network.
 pub const HTTP2_CONNECTION_WINDOW: u32 = 4 << 20;
+
+/// The same for one body: as much, since over HTTP/1.1 a large one alone has some megabytes of the
+/// system's buffers too.
+pub const HTTP2_STREAM_WINDOW: u32 = HTTP2_CONNECTION_WINDOW;
 
 /// The largest HTTP/2 frame that a server may send, in bytes: fewer heads of frames in a large body
 /// than with the 16 KiB every peer may send (RFC 9113 §4.2), and no more than is gathered for a writer.
@@ -227,3 +228,20 @@ pub const BREAKER_PAUSE: Duration = Duration::from_secs(1);
 
 /// The longest pause between trials, which is what the last items of an origin may wait for.
 pub const BREAKER_PAUSE_MAX: Duration = Duration::from_secs(30);
+/// Bytes of a body from which on another run can go on with it: getting less again costs less than
+/// another file beside each.
+pub const PART_BYTES: u64 = 1 << 20;
+
+/// Bytes of a body that can be gone on with which are synced together: what a power cut can take of
+/// it, and what a fast disk writes in a moment.
+pub const PART_SYNC_BYTES: u64 = 64 << 20;
+
+/// The same after this time, where the body comes slowly.
+pub const PART_SYNC: Duration = Duration::from_secs(5);
+
+/// Between two notes of what is there of a body that comes in several ranges: what a kill can take.
+pub const PART_NOTE: Duration = Duration::from_millis(200);
+
+/// Bytes of a range of a body that comes in several at once: so many that the request and the
+/// connection's slow start are little beside them.
+pub const PIECE_BYTES: NonZeroU64 = NonZeroU64::new(16 << 20).expect("not zero");

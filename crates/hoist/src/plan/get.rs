@@ -10,7 +10,7 @@ use rustls::pki_types::CertificateDer;
 
 use super::{
     ConnectTo, CookiePlan, CredentialsPlan, DecodePlan, DnsPlan, Family, GivingUp, HttpVersions,
-    LedgerPlan, Limits, NamesPlan, NamingPlan, ProxyPlan, SinkPlan, defaults,
+    LargePlan, LedgerPlan, Limits, NamesPlan, NamingPlan, ProxyPlan, SinkPlan, defaults,
 };
 use crate::item::{HashAlgorithm, MediaRange};
 
@@ -54,6 +54,8 @@ pub struct GetPlan {
     /// Content codings are asked for and taken off. None: bodies are saved as they are sent, and none
     /// is asked for.
     pub decode: Option<DecodePlan>,
+    /// How large bodies are brought back.
+    pub large: LargePlan,
     /// Seeds ids and jitter. None: from the system's randomness.
     pub seed: Option<u64>,
 }
@@ -78,6 +80,7 @@ impl Default for GetPlan {
             ledger: None,
             hash: None,
             decode: None,
+            large: LargePlan::default(),
             seed: None,
         }
     }

@@ -11,6 +11,7 @@ pub mod defaults;
 mod dns;
 mod get;
 mod giving_up;
+mod large;
 mod ledger;
 mod limits;
 mod names;
@@ -31,6 +32,7 @@ pub use get::{
     AddressOverride, AddressPlan, GetPlan, Patience, ReadRoots, RequestPlan, Roots, TlsPlan,
 };
 pub use giving_up::{BreakerPlan, GivingUp};
+pub use large::LargePlan;
 pub use ledger::{Durable, LedgerPlan};
 pub use limits::Limits;
 pub use names::NamesPlan;

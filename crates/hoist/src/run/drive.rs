@@ -204,6 +204,13 @@ impl<'a, J: Job> Drive<'a, J> {
     fn handle(&mut self, event: Event<J::End, J::Saved>) -> Result<(), Error> {
         match event {
             Event::Fatal(error) => return Err(error),
+            Event::Wants(ticket, answer) => {
+                let granted = self.schedule.lease(ticket);
+                if answer.send(granted).is_err() && granted {
+                    self.schedule.give_back(ticket);
+                }
+            }
+            Event::Returned(ticket) => self.schedule.give_back(ticket),
             Event::Saved(ticket, saved) => {
                 let Some(admitted) = self.items[ticket.0].as_mut() else { return Ok(()) };
                 let position = admitted.position;

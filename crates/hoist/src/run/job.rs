@@ -2,6 +2,8 @@ use std::hash::Hash;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tokio::sync::oneshot;
+
 use crate::error::Error;
 use crate::input::Line;
 use crate::item::Position;
@@ -73,6 +75,10 @@ pub(crate) enum Event<E, S> {
     Ended(Ticket, E),
     /// The bytes of an item are whole.
     Saved(Ticket, S),
+    /// An attempt wants another permit of its origin; whether it has it is to be told.
+    Wants(Ticket, oneshot::Sender<bool>),
+    /// It gives one back.
+    Returned(Ticket),
     /// The run can't go on.
     Fatal(Error),
 }

@@ -30,11 +30,13 @@ use crate::input::{ListForm, Reader, Source};
 use crate::ledger::{Home, real_file};
 use crate::outcome::{GetOutcome, ProbeOutcome};
 use crate::outcomes::{Message, Outcomes, StartedRun};
-use crate::plan::{GetPlan, Limits, ProbePlan, SinkPlan, defaults};
+use crate::plan::{Durable, GetPlan, Limits, ProbePlan, SinkPlan, defaults};
 use crate::probe::ProbeJob;
 use crate::schedule::{Backoff, Breaker, Policy, Schedule};
-use crate::sink::{Directory, Files, Gathering, Lines, Shards, Staging, Stream, Unit, Writers};
-use crate::sys::Disk;
+use crate::sink::{
+    Directory, Files, Gathering, Lines, PRIVATE, Parts, Shards, Staging, Stream, Unit, Writers,
+};
+use crate::sys::{Disk, boot_id};
 
 impl GetPlan {
     /// Gets every item of the source.
@@ -125,6 +127,16 @@ fn sink(
             let about = list_form(source).to_owned();
             let form = Form { about, appended: false, line: None };
             let kept = Kept::open(root, &home, files, ledger, form, source, random, &run.report)?;
+            if plan.large.keeps() {
+                let durable = ledger.durable == Durable::Group;
+                let parts = |_| {
+                    let staging = staging.clone();
+                    Parts::new(staging, Arc::new(Disk), home.parts.clone(), boot_id(), durable)
+                };
+                let sinks: Vec<_> = (0..writers).map(parts).collect();
+                let there = sinks[0].sweep()?;
+                return Ok((Writers::start(sinks, BACKLOG)?.with_parts(there), Some(kept)));
+            }
             Ok((Writers::start(vec![staging; writers], BACKLOG)?, Some(kept)))
         }
         (SinkPlan::Tar { root, shards, limits, .. }, ledger) => {
@@ -146,6 +158,15 @@ fn sink(
         }
         (SinkPlan::Directory { root, existing, .. }, None) => {
             let directory = Directory::open(root.clone(), *existing, random)?;
+            if plan.large.keeps() {
+                let folder = root.join(PRIVATE).join("kept");
+                let parts = |_| {
+                    Parts::new(directory.share(), Arc::new(Disk), folder.clone(), boot_id(), true)
+                };
+                let sinks: Vec<_> = (0..writers).map(parts).collect();
+                sinks[0].sweep()?;
+                return Ok((Writers::start(sinks, BACKLOG)?, None));
+            }
             let sinks = (0..writers).map(|_| directory.share()).collect();
             Ok((Writers::start(sinks, BACKLOG)?, None))
         }

@@ -240,6 +240,35 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
         None
     }
 
+    /// Gives an item in flight permits for one attempt more, if they are free and nobody at its origin
+    /// waits for them. They are given back before its own attempt ends.
+    pub(crate) fn lease(&mut self, ticket: Ticket) -> bool {
+        let Some(Item { state: State::InFlight, origin, .. }) = self.items.get(ticket.0) else {
+            return false;
+        };
+        let Some(lane) = self.lanes.get_mut(origin) else { return false };
+        let free = lane.in_flight < self.limits.per_origin.get()
+            && self.in_flight < self.limits.in_flight.get();
+        if !free || !lane.may_start() || lane.has_next(self.max_away) {
+            return false;
+        }
+        lane.in_flight += 1;
+        self.in_flight += 1;
+        self.unproven += usize::from(!lane.proven);
+        true
+    }
+
+    /// Permits on lease are free again.
+    pub(crate) fn give_back(&mut self, ticket: Ticket) {
+        let origin = self.items[ticket.0].origin.clone();
+        self.in_flight -= 1;
+        if let Some(lane) = self.lanes.get_mut(&origin) {
+            lane.in_flight -= 1;
+            self.unproven -= usize::from(!lane.proven);
+        }
+        self.tend(&origin);
+    }
+
     /// An attempt has ended: its permits are free. `earned` is added to the item's deadline; the
     /// sign is of the origin that was asked; `random` is from 0 to 1.
     pub(crate) fn ended(

@@ -340,3 +340,33 @@ fn nothing_is_kept_of_what_has_passed() {
     }
     assert!(schedule.is_forgotten());
 }
+
+#[test]
+fn a_permit_is_leased_only_where_nobody_waits_for_it() {
+    let now = Instant::now();
+    let mut schedule = schedule(4, 3, 0);
+    schedule.admit(7, 1);
+    assert!(!schedule.lease(Ticket(0)), "it is not in flight");
+    assert_eq!(started(&mut schedule, now), [0]);
+    assert!(schedule.lease(Ticket(0)) && schedule.lease(Ticket(0)));
+    assert!(!schedule.lease(Ticket(0)), "the origin has no more");
+    assert_eq!(schedule.in_flight(), 3);
+    // Another item of the origin waits: it is next, and nothing is leased before it has started.
+    schedule.admit(7, 1);
+    assert!(started(&mut schedule, now).is_empty());
+    schedule.give_back(Ticket(0));
+    assert!(!schedule.lease(Ticket(0)));
+    assert_eq!(started(&mut schedule, now), [1]);
+    // Another origin takes the run's last permit.
+    schedule.admit(8, 1);
+    assert_eq!(started(&mut schedule, now), [2]);
+    assert!(!schedule.lease(Ticket(2)));
+    schedule.give_back(Ticket(0));
+    assert!(schedule.lease(Ticket(2)));
+    schedule.give_back(Ticket(2));
+    for ticket in 0..3 {
+        schedule.ended(Ticket(ticket), now, Ended::Done, Duration::ZERO, Sign::Whole, 0.0);
+        schedule.discharge(Ticket(ticket));
+    }
+    assert!(schedule.is_forgotten());
+}

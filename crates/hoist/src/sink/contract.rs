@@ -19,7 +19,7 @@ use crate::sys::{Disk, Fault, Fs, Memory};
 fn wanted(position: u64, name: &str) -> Wanted {
     let hash = HashWish::default();
     let name = FileName::from_text(name);
-    Wanted { position: Position(position), name, late: None, hash, coded: None }
+    Wanted { position: Position(position), name, late: None, hash, coded: None, source: None }
 }
 
 /// Saves a body in three pieces.

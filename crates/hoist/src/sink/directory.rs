@@ -4,10 +4,11 @@ use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::part::Beneath;
 use super::place::{Placer, TRIES, next_name};
 use super::{Finished, Sink, Wanted};
 use crate::error::Error;
-use crate::item::{FileName, Position};
+use crate::item::{FileName, Position, name_hash};
 use crate::plan::Existing;
 use crate::sys::{Disk, Fs, lock_dir, make_dirs};
 
@@ -153,6 +154,22 @@ impl Sink for Directory {
             }
         }
         Ok(())
+    }
+}
+
+impl Beneath for Directory {
+    fn key(&self, wanted: &Wanted, url: &str) -> String {
+        format!("{:016x}", name_hash(&format!("{}\n{url}", wanted.name.to_text())))
+    }
+
+    /// Such runs take no lock.
+    fn shared(&self) -> bool {
+        true
+    }
+
+    fn adopt(&mut self, part: &Path, wanted: Wanted, _: u64, _: u32) -> Result<Finished, Error> {
+        let placed = self.shared.place(part, &wanted.name, wanted.position)?;
+        Ok(Finished::At(Some(placed)))
     }
 }
 

@@ -184,6 +184,7 @@ mod tests {
             late: None,
             hash,
             coded: None,
+            source: None,
         }
     }
 

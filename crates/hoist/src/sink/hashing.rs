@@ -56,6 +56,11 @@ impl Hashing {
         Some(Self { wish, promised, told, sha256 })
     }
 
+    /// What was asked.
+    pub(crate) fn wish(&self) -> HashWish {
+        self.wish
+    }
+
     pub(crate) fn update(&mut self, bytes: &[u8]) {
         for hasher in [&mut self.promised, &mut self.told, &mut self.sha256].into_iter().flatten() {
             hasher.update(bytes);

@@ -1,7 +1,8 @@
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::part::Beneath;
 use super::{Finished, Left, Sink, Wanted};
 use crate::error::Error;
 use crate::item::FileName;
@@ -60,5 +61,29 @@ impl Sink for Staging {
 
     fn close(&mut self) -> Result<(), Error> {
         Ok(())
+    }
+}
+
+impl Beneath for Staging {
+    fn key(&self, wanted: &Wanted, _: &str) -> String {
+        wanted.position.to_string()
+    }
+
+    /// The ledger's lock is held.
+    fn shared(&self) -> bool {
+        false
+    }
+
+    fn adopt(
+        &mut self,
+        part: &Path,
+        wanted: Wanted,
+        bytes: u64,
+        crc: u32,
+    ) -> Result<Finished, Error> {
+        let path = self.parts.join(wanted.position.to_string());
+        let renamed = self.fs.rename(part, &path);
+        renamed.map_err(|source| Error::Output { path, source })?;
+        Ok(Finished::Left(Left::File { name: wanted.name.to_text(), bytes, crc }))
     }
 }

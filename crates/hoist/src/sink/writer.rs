@@ -1,5 +1,5 @@
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::num::NonZeroUsize;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -7,13 +7,13 @@ use std::thread::{self, JoinHandle};
 
 use bytes::Bytes;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::decoding::Undoing;
 use super::hashing::Hashing;
-use super::{Finished, Mismatch, Sink, Wanted};
+use super::{Asked, Finished, Kept, Mismatch, See, Sink, Wanted};
 use crate::error::Error;
-use crate::item::{Hash, LateName};
+use crate::item::{Hash, LateName, Position};
 use crate::outcome::Failure;
 use crate::schedule::Ticket;
 
@@ -27,6 +27,8 @@ pub(crate) struct Writers {
     backlog: Arc<Semaphore>,
     backlog_bytes: usize,
     completions: Option<Completions>,
+    parts: Option<HashSet<Position>>,
+    affine: bool,
 }
 
 /// Bodies that were finished, as they are.
@@ -58,10 +60,12 @@ pub(crate) enum Written {
 #[derive(Debug, Clone)]
 pub(crate) struct Handover {
     threads: Rc<[mpsc::Sender<Vec<Task>>]>,
-    /// Bodies that are whole, for the next [`Handover::flush`].
-    whole: Rc<RefCell<Vec<Task>>>,
+    /// Bodies that are whole, for the next [`Handover::flush`]; for each thread.
+    whole: Rc<[RefCell<Vec<Task>>]>,
     /// Which thread gets the next of these.
     next: Rc<Cell<usize>>,
+    /// All that is of an item goes to one thread, which may know of a part of it.
+    affine: bool,
     backlog: Arc<Semaphore>,
     backlog_bytes: usize,
 }
@@ -73,12 +77,26 @@ enum Task {
         /// With the first bytes of a body.
         begin: Option<Box<Wanted>>,
         chunks: Vec<Bytes>,
+        /// Where they belong, where that is not behind those before.
+        at: Option<u64>,
         /// These are its last bytes.
         finish: bool,
         /// Given back when the bytes are written.
         _room: OwnedSemaphorePermit,
     },
     Discard(Ticket),
+    Open {
+        ticket: Ticket,
+        wanted: Box<Wanted>,
+        asked: Asked,
+        opened: oneshot::Sender<Option<Kept>>,
+    },
+    Suspend(Ticket),
+    Forget {
+        ticket: Ticket,
+        position: Position,
+        remove: bool,
+    },
 }
 
 /// Batches waiting for their reader.
@@ -105,17 +123,31 @@ impl Writers {
         }
         let backlog_bytes = backlog.get().min(Semaphore::MAX_PERMITS);
         let backlog = Arc::new(Semaphore::new(backlog_bytes));
-        Ok(Self { threads, backlog, backlog_bytes, completions: Some(completions) })
+        let completions = Some(completions);
+        let affine = S::KEEPS_PARTS;
+        Ok(Self { threads, backlog, backlog_bytes, completions, parts: None, affine })
     }
 
     pub(crate) fn handover(&self) -> Handover {
         Handover {
             threads: self.threads.iter().map(|thread| thread.tasks.clone()).collect(),
-            whole: Rc::default(),
+            whole: self.threads.iter().map(|_| RefCell::default()).collect(),
             next: Rc::default(),
+            affine: self.affine,
             backlog: Arc::clone(&self.backlog),
             backlog_bytes: self.backlog_bytes,
         }
+    }
+
+    /// An earlier run left parts of the bodies of these positions alone.
+    pub(crate) fn with_parts(mut self, parts: HashSet<Position>) -> Self {
+        self.parts = Some(parts);
+        self
+    }
+
+    /// Of which positions there are parts; None where that is not known.
+    pub(crate) fn parts(&mut self) -> Option<HashSet<Position>> {
+        self.parts.take()
     }
 
     /// Where finished bodies are told. The second call gets a receiver that tells nothing.
@@ -148,16 +180,34 @@ impl Handover {
         chunks: Vec<Bytes>,
         finish: bool,
     ) {
+        self.send(ticket, begin, chunks, None, finish).await;
+    }
+
+    /// Hands over bytes of a body that was begun, for a place in it where there are none yet. All of
+    /// such a body are handed over so, and then no bytes with the last call of `write`.
+    pub(crate) async fn write_at(&self, ticket: Ticket, at: u64, chunks: Vec<Bytes>) {
+        self.send(ticket, None, chunks, Some(at), false).await;
+    }
+
+    async fn send(
+        &self,
+        ticket: Ticket,
+        begin: Option<Box<Wanted>>,
+        chunks: Vec<Bytes>,
+        at: Option<u64>,
+        finish: bool,
+    ) {
         let bytes: usize = chunks.iter().map(Bytes::len).sum();
         let room = u32::try_from(bytes.clamp(1, self.backlog_bytes)).unwrap_or(u32::MAX);
         // Neither the semaphore nor the channel is closed while a handover lives.
         let Ok(room) = Arc::clone(&self.backlog).acquire_many_owned(room).await else { return };
         let whole = begin.is_some() && finish;
-        let task = Task::Write { ticket, begin, chunks, finish, _room: room };
+        let task = Task::Write { ticket, begin, chunks, at, finish, _room: room };
         if whole {
-            self.whole.borrow_mut().push(task);
+            let thread = if self.affine { ticket.0 % self.threads.len() } else { self.next.get() };
+            self.whole[thread].borrow_mut().push(task);
         } else {
-            let _ = self.threads[ticket.0 % self.threads.len()].send(vec![task]).await;
+            let _ = self.thread(ticket).send(vec![task]).await;
         }
     }
 
@@ -167,21 +217,50 @@ impl Handover {
         let _ = thread.send(vec![Task::Discard(ticket)]).await;
     }
 
+    /// Opens what another try, or another run, left of a body, to be gone on with; its bytes are
+    /// read again there. The body is begun then.
+    pub(crate) async fn open(
+        &self,
+        ticket: Ticket,
+        wanted: Box<Wanted>,
+        asked: Asked,
+    ) -> Option<Kept> {
+        let (opened, answer) = oneshot::channel();
+        let task = Task::Open { ticket, wanted, asked, opened };
+        self.thread(ticket).send(vec![task]).await.ok()?;
+        answer.await.ok().flatten()
+    }
+
+    /// A body that was begun has stopped in the middle.
+    pub(crate) async fn suspend(&self, ticket: Ticket) {
+        let _ = self.thread(ticket).send(vec![Task::Suspend(ticket)]).await;
+    }
+
+    /// There is no other try of an item in this run, whose ticket was this: see [`Sink::forget`].
+    pub(crate) async fn forget(&self, ticket: Ticket, position: Position, remove: bool) {
+        let _ = self.thread(ticket).send(vec![Task::Forget { ticket, position, remove }]).await;
+    }
+
     /// Lets the writers have the bodies that are whole. Without waiting: where they are behind, it
     /// is to be called again once they have told of one.
     pub(crate) fn flush(&self) {
-        let mut whole = self.whole.borrow_mut();
-        while !whole.is_empty() {
-            let rest = if whole.len() > BATCH { whole.split_off(BATCH) } else { Vec::new() };
-            let batch = std::mem::replace(&mut *whole, rest);
-            let thread = self.next.get();
-            self.next.set((thread + 1) % self.threads.len());
-            if let Err(TrySendError::Full(mut batch)) = self.threads[thread].try_send(batch) {
-                batch.append(&mut whole);
-                *whole = batch;
-                return;
+        for (thread, whole) in self.threads.iter().zip(&*self.whole) {
+            let mut whole = whole.borrow_mut();
+            while !whole.is_empty() {
+                let rest = if whole.len() > BATCH { whole.split_off(BATCH) } else { Vec::new() };
+                let batch = std::mem::replace(&mut *whole, rest);
+                if let Err(TrySendError::Full(mut batch)) = thread.try_send(batch) {
+                    batch.append(&mut whole);
+                    *whole = batch;
+                    break;
+                }
+                self.next.set((self.next.get() + 1) % self.threads.len());
             }
         }
+    }
+
+    fn thread(&self, ticket: Ticket) -> &mpsc::Sender<Vec<Task>> {
+        &self.threads[ticket.0 % self.threads.len()]
     }
 }
 
@@ -200,17 +279,13 @@ struct Part<S: Sink> {
     of_sink: S::Part,
     hashing: Option<Box<Hashing>>,
     late: Option<Box<LateName>>,
+    /// Its bytes came in no order: they are hashed in the end.
+    scattered: bool,
 }
 
 impl<S: Sink> Writer<S> {
     fn new(sink: S, completed: mpsc::Sender<Vec<Completion>>) -> Self {
-        Self {
-            sink,
-            parts: HashMap::new(),
-            coded: Undoing::new(),
-            done: Vec::new(),
-            completed,
-        }
+        Self { sink, parts: HashMap::new(), coded: Undoing::new(), done: Vec::new(), completed }
     }
 
     fn run(mut self, mut tasks: mpsc::Receiver<Vec<Task>>) {
@@ -228,7 +303,7 @@ impl<S: Sink> Writer<S> {
         }
         self.coded.close(&mut self.sink);
         for (_, part) in self.parts.drain() {
-            let _ = self.sink.discard(part.of_sink);
+            let _ = self.sink.suspend(part.of_sink);
         }
         let _ = self.sink.close();
     }
@@ -237,6 +312,18 @@ impl<S: Sink> Writer<S> {
         for task in batch {
             let (ticket, done) = match task {
                 Task::Discard(ticket) => (ticket, self.discard(ticket).map(|()| None)),
+                Task::Suspend(ticket) => (ticket, self.suspend(ticket).map(|()| None)),
+                Task::Forget { ticket, position, remove } => {
+                    (ticket, self.sink.forget(position, remove).map(|()| None))
+                }
+                Task::Open { ticket, wanted, asked, opened } => {
+                    let kept = self.open(ticket, &wanted, &asked);
+                    // Who has given up waiting for it discards it.
+                    (ticket, kept.map(|kept| drop(opened.send(kept))).map(|()| None))
+                }
+                Task::Write { ticket, chunks, at: Some(at), .. } => {
+                    (ticket, self.write_at(ticket, at, &chunks).map(|()| None))
+                }
                 Task::Write { ticket, begin, chunks, finish, .. } => {
                     (ticket, self.write(ticket, begin, &chunks, finish))
                 }
@@ -266,6 +353,12 @@ impl<S: Sink> Writer<S> {
             None => self.parts.get_mut(&ticket).and_then(|part| part.hashing.take()),
         };
         if let Some(hashing) = &mut hashing {
+            if let Some(part) = self.parts.get(&ticket).filter(|part| part.scattered)
+                && let Some(mut all) = Hashing::new(hashing.wish())
+            {
+                self.sink.reread(&part.of_sink, &mut |bytes| all.update(bytes))?;
+                **hashing = all;
+            }
             for chunk in chunks {
                 hashing.update(chunk);
             }
@@ -289,7 +382,7 @@ impl<S: Sink> Writer<S> {
         let Some((mut part, late)) = part else { return Ok(None) };
         let written = chunks.iter().try_for_each(|chunk| self.sink.write(&mut part, chunk));
         if let Err(error) = written {
-            let _ = self.sink.discard(part);
+            let _ = self.sink.suspend(part);
             return Err(error);
         }
         if finish {
@@ -298,13 +391,49 @@ impl<S: Sink> Writer<S> {
             }
             return self.sink.finish(part).map(|done| Some(Written::Finished(done, hash.told)));
         }
-        self.parts.insert(ticket, Part { of_sink: part, hashing, late });
+        self.parts.insert(ticket, Part { of_sink: part, hashing, late, scattered: false });
         Ok(None)
     }
 
     fn discard(&mut self, ticket: Ticket) -> Result<(), Error> {
         match self.parts.remove(&ticket) {
             Some(part) => self.sink.discard(part.of_sink),
+            None => self.coded.discard(&mut self.sink, ticket),
+        }
+    }
+
+    fn write_at(&mut self, ticket: Ticket, at: u64, chunks: &[Bytes]) -> Result<(), Error> {
+        // A body that could not be written has been reported, and the run is ending.
+        let Some(part) = self.parts.get_mut(&ticket) else { return Ok(()) };
+        part.scattered = true;
+        let mut at = at;
+        for chunk in chunks {
+            if let Err(error) = self.sink.write_at(&mut part.of_sink, at, chunk) {
+                let _ = self.suspend(ticket);
+                return Err(error);
+            }
+            at += chunk.len() as u64;
+        }
+        Ok(())
+    }
+
+    fn open(
+        &mut self,
+        ticket: Ticket,
+        wanted: &Wanted,
+        asked: &Asked,
+    ) -> Result<Option<Kept>, Error> {
+        let mut hashing = Hashing::new(wanted.hash).map(Box::new);
+        let mut hash = hashing.as_mut().map(|hashing| |bytes: &[u8]| hashing.update(bytes));
+        let each = hash.as_mut().map(|hash| hash as &mut See<'_>);
+        let Some((of_sink, kept)) = self.sink.open(wanted, asked, each)? else { return Ok(None) };
+        self.parts.insert(ticket, Part { of_sink, hashing, late: None, scattered: false });
+        Ok(Some(kept))
+    }
+
+    fn suspend(&mut self, ticket: Ticket) -> Result<(), Error> {
+        match self.parts.remove(&ticket) {
+            Some(part) => self.sink.suspend(part.of_sink),
             None => self.coded.discard(&mut self.sink, ticket),
         }
     }

@@ -22,6 +22,8 @@ pub(crate) trait Fs: Debug + Send + Sync + 'static {
     fn read_at(&self, path: &Path, at: u64, bytes: &mut [u8]) -> io::Result<()>;
     /// Overwrites bytes in a file that is there.
     fn write_at(&self, path: &Path, at: u64, bytes: &[u8]) -> io::Result<()>;
+    /// Opens a file that is there to write at places in it.
+    fn open_at(&self, path: &Path) -> io::Result<Box<dyn WriteAt + Send>>;
     /// The bytes in a file. An error of kind `NotFound` when there is none.
     fn len(&self, path: &Path) -> io::Result<u64>;
     /// Cuts a file, or lengthens it with zeros.
@@ -38,6 +40,9 @@ pub(crate) trait Fs: Debug + Send + Sync + 'static {
     fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a file.
     fn remove(&self, path: &Path) -> io::Result<()>;
+    /// Takes a lock on a file that lasts as long as what is returned. `None` when another has it, or
+    /// when there is no such file (any more).
+    fn lock(&self, path: &Path) -> io::Result<Option<Lock>>;
     /// Removes an empty folder.
     fn remove_dir(&self, path: &Path) -> io::Result<()>;
     /// Makes the data of a file durable.
@@ -46,6 +51,25 @@ pub(crate) trait Fs: Debug + Send + Sync + 'static {
     /// that can't be asked for all at once.
     fn sync_below(&self, folder: &Path, files: &mut dyn Iterator<Item = PathBuf>)
     -> io::Result<()>;
+}
+
+/// A file that is written at places in it.
+pub(crate) trait WriteAt {
+    /// Writes all of `bytes` there.
+    fn write_at(&mut self, at: u64, bytes: &[u8]) -> io::Result<()>;
+}
+
+impl WriteAt for File {
+    fn write_at(&mut self, at: u64, bytes: &[u8]) -> io::Result<()> {
+        self.write_all_at(bytes, at)
+    }
+}
+
+/// A lock on a file.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    /// None in memory, where there is only one process.
+    pub(super) _file: Option<File>,
 }
 
 /// The file system of the machine.
@@ -96,6 +120,10 @@ impl Fs for Disk {
         open(OpenOptions::new().write(true), path)?.write_all_at(bytes, at)
     }
 
+    fn open_at(&self, path: &Path) -> io::Result<Box<dyn WriteAt + Send>> {
+        Ok(Box::new(open(OpenOptions::new().write(true), path)?))
+    }
+
     fn len(&self, path: &Path) -> io::Result<u64> {
         std::fs::metadata(path).map(|meta| meta.len())
     }
@@ -130,6 +158,21 @@ impl Fs for Disk {
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         std::fs::remove_file(path)
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Option<Lock>> {
+        let file = match open(OpenOptions::new().read(true), path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            other => other?,
+        };
+        match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) => return Ok(None),
+            other => other?,
+        }
+        // Another may have been done with it between the two, and given it another name.
+        let id = |meta: std::fs::Metadata| (meta.dev(), meta.ino());
+        let named = path.symlink_metadata().map(id).ok();
+        Ok((named == Some(id(file.metadata()?))).then_some(Lock { _file: Some(file) }))
     }
 
     fn remove_dir(&self, path: &Path) -> io::Result<()> {

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use fastrand::Rng;
 
-use super::Fs;
+use super::{Fs, Lock, WriteAt};
 
 /// The file system. Clones are the same one.
 #[derive(Debug, Clone)]
@@ -192,6 +192,13 @@ impl Fs for Memory {
         }
     }
 
+    fn open_at(&self, path: &Path) -> io::Result<Box<dyn WriteAt + Send>> {
+        let state = self.state();
+        state.alive()?;
+        let id = state.file(path)?;
+        Ok(Box::new(Writer { memory: self.clone(), boots: state.boots, id, at: None }))
+    }
+
     fn len(&self, path: &Path) -> io::Result<u64> {
         let mut state = self.state();
         state.alive()?;
@@ -263,6 +270,13 @@ impl Fs for Memory {
         })
     }
 
+    /// Here is only one process.
+    fn lock(&self, path: &Path) -> io::Result<Option<Lock>> {
+        let state = self.state();
+        state.alive()?;
+        Ok(state.file(path).ok().map(|_| Lock { _file: None }))
+    }
+
     fn remove_dir(&self, path: &Path) -> io::Result<()> {
         self.change(|state| {
             if let Node::File(_) = state.find(path)? {
@@ -327,6 +341,21 @@ impl Write for Writer {
 
     fn flush(&mut self) -> io::Result<()> {
         self.memory.state().booted(self.boots)
+    }
+}
+
+impl WriteAt for Writer {
+    fn write_at(&mut self, at: u64, bytes: &[u8]) -> io::Result<()> {
+        let mut state = self.memory.state();
+        state.booted(self.boots)?;
+        // It goes on after a short write.
+        let fault = state.step()?.filter(|fault| !matches!(fault, Fault::Short));
+        let at = to_usize(at);
+        let grows = at + bytes.len() > state.content(self.id).now.len();
+        match state.write(self.id, at, bytes, grows, fault)? {
+            part if part < bytes.len() => Err(ErrorKind::StorageFull.into()),
+            _ => Ok(()),
+        }
     }
 }
 

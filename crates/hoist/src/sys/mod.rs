@@ -13,7 +13,7 @@ mod memory;
 
 pub(crate) use boot::boot_id;
 pub(crate) use descriptors::raise_limit;
-pub(crate) use fs::{Disk, Fs, lock_dir, make_dirs, out_of_descriptors, peek};
+pub(crate) use fs::{Disk, Fs, Lock, WriteAt, lock_dir, make_dirs, out_of_descriptors, peek};
 pub(crate) use getaddrinfo::{Absent, getaddrinfo};
 #[cfg(all(fuzzing, not(test)))]
 pub(crate) use memory::Memory;

@@ -47,7 +47,7 @@ fn failed(outcome: &GetOutcome, kind: FailureKind, part: &str) {
 }
 
 #[test]
-fn a_hundred_urls_share_one_connection() {
+fn alone_a_hundred_urls_share_one_connection() {
     let root = TempDir::new().unwrap();
     let server =
         Http2Server::start(Some(Secure::default()), async |peer| answer_all(peer, Some(100)).await);
@@ -62,7 +62,7 @@ fn a_hundred_urls_share_one_connection() {
 
 /// Thirty at once, of which one asks what the server speaks.
 #[test]
-fn the_first_connection_goes_alone() {
+fn alone_the_first_connection_goes_alone() {
     let root = TempDir::new().unwrap();
     let server =
         Http2Server::start(Some(Secure::default()), async |peer| answer_all(peer, None).await);
@@ -86,7 +86,7 @@ fn the_first_connection_goes_alone() {
 }
 
 #[test]
-fn versions_are_as_the_plan_says() {
+fn alone_versions_are_as_the_plan_says() {
     let root = TempDir::new().unwrap();
     let server =
         Http2Server::start(Some(Secure::default()), async |peer| answer_all(peer, None).await);
@@ -101,7 +101,7 @@ fn versions_are_as_the_plan_says() {
 }
 
 #[test]
-fn a_server_of_few_streams_gets_more_connections() {
+fn alone_a_server_of_few_streams_gets_more_connections() {
     for (at_once, per_origin, connections) in [(1, 6, 6), (2, 6, 3), (6, 6, 1)] {
         let root = TempDir::new().unwrap();
         let server = Http2Server::start(Some(Secure::default()), async move |peer| {
@@ -408,7 +408,7 @@ mod alone {
             }
         });
         let mut plan = server.plan(limited(plan(root.path()), 2));
-        plan.patience.progress = Duration::from_millis(300);
+        plan.patience.progress = Duration::from_millis(600);
         let outcomes = get_all(plan, server.urls(20));
         all_ok(&outcomes);
         assert_eq!(count(&server.seen.connections), 2);
@@ -455,7 +455,7 @@ mod alone {
 
 /// More than the windows hold, from a server that keeps to them.
 #[test]
-fn large_bodies_flow_side_by_side() {
+fn alone_large_bodies_flow_side_by_side() {
     const LARGE: usize = 3 * hoist::plan::defaults::HTTP2_CONNECTION_WINDOW as usize;
     let root = TempDir::new().unwrap();
     let server = crate::http2_server::keeping(None, async |_, mut respond| {
@@ -463,9 +463,9 @@ fn large_bodies_flow_side_by_side() {
         let mut left = LARGE;
         while left > 0 {
             stream.reserve_capacity(left.min(64 << 10));
-            let room = std::future::poll_fn(|cx| stream.poll_capacity(cx)).await;
-            let Some(Ok(room)) = room else { return };
-            let n = room.min(left);
+            let allowed = std::future::poll_fn(|cx| stream.poll_capacity(cx)).await;
+            let Some(Ok(allowed)) = allowed else { return };
+            let n = allowed.min(left);
             left -= n;
             if stream.send_data(vec![b'x'; n].into(), left == 0).is_err() {
                 return;

@@ -119,7 +119,7 @@ fn http1_is_read_as_others_read_it() {
 /// `/STATUS/LENGTH[/PROMISED]`; `/302/...` to the next; `/reset/...` and `/leave/...` are reset after so
 /// many bytes, the latter without an error.
 #[test]
-fn http2_is_read_as_others_read_it() {
+fn alone_http2_is_read_as_others_read_it() {
     let root = TempDir::new().unwrap();
     let server = keeping(Some(Secure::default()), async |path, mut respond| {
         let words: Vec<&str> = path.trim_start_matches('/').split('/').collect();

@@ -29,6 +29,7 @@ pub(crate) use case::{Case, Door, Right};
 pub(crate) use chain::Chain;
 pub(crate) use connection::{ConnectionFault, connections};
 pub(crate) use entry::{Entry, all, catalogue};
+pub(crate) use pace::Pacer;
 pub(crate) use path::named_by;
 pub(crate) use tls::CERTIFICATES;
 pub(crate) use two::Begins;

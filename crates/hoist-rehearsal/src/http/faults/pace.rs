@@ -147,19 +147,19 @@ async fn drip(ex: &mut Exchange<'_>, rate: u64) -> Answered {
 }
 
 /// Says when the next bytes are due at a rate.
-pub(super) struct Pacer {
+pub(crate) struct Pacer {
     began: Duration,
     due: Duration,
     rate: u64,
 }
 
 impl Pacer {
-    pub(super) fn new(ex: &Exchange<'_>, rate: u64) -> Self {
+    pub(crate) fn new(ex: &Exchange<'_>, rate: u64) -> Self {
         Self { began: ex.arrived.elapsed(), due: Duration::ZERO, rate }
     }
 
     /// Waits until some more than `at` bytes are due, and says up to where, at most `of`.
-    pub(super) async fn next(
+    pub(crate) async fn next(
         &mut self,
         ex: &mut Exchange<'_>,
         at: u64,

@@ -18,6 +18,8 @@ const NEW: u64 = 1 << 41;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Resume {
     of: Option<u64>,
+    /// Bytes a second.
+    rate: Option<u64>,
     first: First,
     then: Then,
 }
@@ -65,8 +67,8 @@ pub(super) const ENTRIES: &[Entry] = &[
     Entry {
         about: About {
             name: "range",
-            does: "the first answer breaks off (at half); later ones obey Range, If-Range and If-Match",
-            example: "range?of=3000000&cut=1000000&how=reset",
+            does: "the first answer breaks off (at half); later ones obey Range, If-Range and If-Match; at a rate",
+            example: "range?of=3000000&cut=1000000&how=reset&rate=1000000",
             verdict: "whole after going on or starting anew, or failure (RFC 9110, section 14.2)",
             counts: true,
         },
@@ -228,11 +230,12 @@ fn broken(
 ) -> Result<Act, Wrong> {
     let (of, after) = (p.number("of")?, p.number("cut")?);
     let reset = p.one_of("how", &[("close", false), ("reset", true)])?;
-    Ok(Act::Resume(Resume { of, first: First::Cut { after, reset }, then: then(p)? }))
+    let rate = p.number("rate")?.map(|rate| rate.max(1));
+    Ok(Act::Resume(Resume { of, rate, first: First::Cut { after, reset }, then: then(p)? }))
 }
 
 fn unbroken(p: &mut Params<'_>, then: Then) -> Result<Act, Wrong> {
-    Ok(Act::Resume(Resume { of: p.number("of")?, first: First::Whole, then }))
+    Ok(Act::Resume(Resume { of: p.number("of")?, rate: None, first: First::Whole, then }))
 }
 
 /// So many bytes of the new content.
@@ -294,9 +297,13 @@ impl Resume {
         let mut version = match later {
             Some(of) if !first => {
                 ex.content = Representation::made(NEW + of);
-                Version { start: NEW, of, tag: "\"two\"", date: "Fri, 02 Jan 2026 00:00:00 GMT" }
+                let date = "Fri, 02 Jan 2026 00:00:00 GMT";
+                Version { start: NEW, of, tag: "\"two\"", date, rate: self.rate }
             }
-            _ => Version { start: 0, of, tag: "\"one\"", date: "Thu, 01 Jan 2026 00:00:00 GMT" },
+            _ => {
+                let date = "Thu, 01 Jan 2026 00:00:00 GMT";
+                Version { start: 0, of, tag: "\"one\"", date, rate: self.rate }
+            }
         };
         if matches!(self.then, Then::Total(_)) {
             (version.tag, version.date) = ("", "");

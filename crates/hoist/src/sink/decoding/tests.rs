@@ -396,7 +396,8 @@ fn undo(
     let codings = vec![ContentCoding::Gzip];
     let coded = Coded { codings, limits, spoiled: Arc::clone(&spoiled), memory: None };
     let name = FileName::from_text("x");
-    let wanted = Wanted { position: Position(0), name, hash, coded: None };
+    let wanted =
+        Wanted { position: Position(0), name, late: None, hash, coded: None, source: None };
     let ticket = Ticket(3);
     undoing.begin(ticket, coded, Box::new(wanted));
     let mut pieces = whole.chunks(piece).peekable();
@@ -419,15 +420,15 @@ fn undo(
 fn a_short_body_that_is_wrong_is_not_written_at_all() {
     let plain = text(20);
     let whole = gzip(&plain);
-    let hash = |algorithm| HashWish { promised: None, told: Some(algorithm) };
+    let hash = |algorithm| HashWish { told: Some(algorithm), ..HashWish::default() };
     let told = hash(crate::item::HashAlgorithm::Sha256);
     let (written, out) = undo(&whole, 1 << 20, LIMITS, told);
     let Some(Written::Decoded(_, Some(right), bytes)) = written else { panic!("{written:?}") };
     assert!(out == plain && bytes == plain.len() as u64);
 
-    let promised = HashWish { promised: Some(right), told: None };
+    let promised = HashWish { promised: Some(right), ..HashWish::default() };
     assert!(matches!(undo(&whole, 9, LIMITS, promised).0, Some(Written::Decoded(..))));
-    let other = HashWish { promised: Some(right), told: None };
+    let other = HashWish { promised: Some(right), ..HashWish::default() };
     let (written, out) = undo(&gzip(b"other"), 1 << 20, LIMITS, other);
     assert!(matches!(written, Some(Written::Mismatched(_))) && out.is_empty());
 

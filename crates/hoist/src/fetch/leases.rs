@@ -1,0 +1,56 @@
+//! Permits beside an attempt's own: each range of a body that is asked for while another comes holds one.
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::schedule::Ticket;
+
+/// The attempts' way to the schedule. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct Leases {
+    wants: mpsc::Sender<Want>,
+    returned: mpsc::Sender<Ticket>,
+}
+
+/// An attempt wants one; the answer is whether it has it.
+pub(super) type Want = (Ticket, oneshot::Sender<bool>);
+
+/// The job's end of it.
+#[derive(Debug)]
+pub(super) struct Wants {
+    pub(super) wants: mpsc::Receiver<Want>,
+    pub(super) returned: mpsc::Receiver<Ticket>,
+}
+
+/// A permit on lease; given back when dropped.
+#[derive(Debug)]
+pub(super) struct Lease {
+    ticket: Ticket,
+    returned: mpsc::Sender<Ticket>,
+}
+
+/// Wants that wait for their answer.
+const QUEUE: usize = 64;
+
+impl Leases {
+    /// There are never more leases than attempts `in_flight`.
+    pub(super) fn new(in_flight: usize) -> (Self, Wants) {
+        let (wants, asked) = mpsc::channel(QUEUE);
+        let (returned, back) = mpsc::channel(in_flight.clamp(1, 1 << 20));
+        (Self { wants, returned }, Wants { wants: asked, returned: back })
+    }
+
+    /// A permit at the origin of this item, if one is free that nobody waits for.
+    pub(super) async fn ask(&self, ticket: Ticket) -> Option<Lease> {
+        let (answer, granted) = oneshot::channel();
+        self.wants.send((ticket, answer)).await.ok()?;
+        let granted = granted.await.unwrap_or(false);
+        granted.then(|| Lease { ticket, returned: self.returned.clone() })
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        // There is room for each that was given.
+        let _ = self.returned.try_send(self.ticket);
+    }
+}
