@@ -110,6 +110,7 @@ def certificate(folder):
             "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
             "-nodes", "-days", "2", "-keyout", f"{folder}/key.pem", "-out", f"{folder}/cert.pem",
             "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1",
+            "-addext", "basicConstraints=critical,CA:FALSE",
         ],
         check=True, capture_output=True,
     )
@@ -303,9 +304,9 @@ def far(ground):
     port = lab.free_port()
     items = 6_400
     with open(f"{ground.folder}/far.txt", "w") as list_:
-        list_.writelines(f"http://127.0.0.1:{port}/fault/delay?ms=100&i={i}\n" for i in range(items))
+        list_.writelines(f"http://127.0.0.1:{port}/bytes/{i}\n" for i in range(items))
     rates = []
-    argv = [ground.hoist, "rehearse", "LOCAL", "--port", str(port)]
+    argv = [ground.hoist, "rehearse", "DELAY", "--port", str(port), "--delay", "0.1s..0.1s"]
     with lab.server(argv, port):
         for _ in range(lab.RUNS):
             out = f"{ground.folder}/out"

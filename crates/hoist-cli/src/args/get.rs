@@ -165,17 +165,7 @@ pub(super) struct GetArgs {
     /// No progress, no failures, no summary; the exit code tells
     #[arg(short, long)]
     pub(super) quiet: bool,
-    #[command(flatten)]
-    pub(super) versions: VersionArgs,
-    #[command(flatten)]
-    pub(super) large: LargeArgs,
-    #[command(flatten)]
-    pub(super) giving_up: GivingUpArgs,
-    #[command(flatten)]
-    pub(super) names: NamesArgs,
-    #[command(flatten)]
-    pub(super) network: NetworkArgs,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Lists and records")]
     pub(super) list: ListArgs,
     #[command(flatten)]
     pub(super) ledger: LedgerArgs,
@@ -183,6 +173,16 @@ pub(super) struct GetArgs {
     pub(super) exit: ExitArgs,
     #[command(flatten)]
     pub(super) naming: NamingArgs,
+    #[command(flatten, next_help_heading = "Large files")]
+    pub(super) large: LargeArgs,
+    #[command(flatten, next_help_heading = "Servers that are slow or gone")]
+    pub(super) giving_up: GivingUpArgs,
+    #[command(flatten)]
+    pub(super) network: NetworkArgs,
+    #[command(flatten)]
+    pub(super) versions: VersionArgs,
+    #[command(flatten)]
+    pub(super) names: NamesArgs,
 }
 
 /// How the outcomes of a get are printed.

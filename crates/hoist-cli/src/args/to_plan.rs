@@ -137,7 +137,7 @@ impl GetArgs {
                     None => roots::system(),
                 },
             },
-            http: self.versions.plan(),
+            http: self.versions.plan(decode.is_some())?,
             sink,
             naming,
             hash: self.hash,

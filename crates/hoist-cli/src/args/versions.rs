@@ -1,6 +1,8 @@
 use clap::Args;
 use hoist::plan::HttpVersions;
 
+use super::said::Refused;
+
 /// Which versions of HTTP are spoken.
 #[derive(Debug, Args)]
 pub(super) struct VersionArgs {
@@ -13,12 +15,17 @@ pub(super) struct VersionArgs {
 }
 
 impl VersionArgs {
-    pub(super) fn plan(&self) -> HttpVersions {
-        match self {
+    /// `decodes`: content codings are taken off.
+    pub(super) fn plan(&self, decodes: bool) -> Result<HttpVersions, Refused> {
+        Ok(match self {
             Self { http1: true, .. } => HttpVersions::Http1,
+            Self { http2_prior_knowledge: true, .. } if decodes => {
+                let message = "--decode is over HTTP/1.1: leave out --http2-prior-knowledge";
+                return Err(Refused::Usage("get", message.to_owned()));
+            }
             Self { http2_prior_knowledge: true, .. } => HttpVersions::Http2PriorKnowledge,
             _ => HttpVersions::Negotiated,
-        }
+        })
     }
 }
 
@@ -36,7 +43,7 @@ mod tests {
 
     fn plan(typed: &[&str]) -> Option<HttpVersions> {
         let typed = Typed::try_parse_from(["hoist"].iter().chain(typed)).ok()?;
-        Some(typed.versions.plan())
+        typed.versions.plan(false).ok()
     }
 
     #[test]

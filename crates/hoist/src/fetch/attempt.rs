@@ -226,6 +226,7 @@ impl Attempt {
 fn sign(end: &End, watch: &Watch) -> Sign {
     let End::Failed(failure, _) = end else { return Sign::Whole };
     match failure.kind {
+        _ if watch.is_excused() => Sign::Nothing,
         FailureKind::DnsFailed
         | FailureKind::ConnectRefused
         | FailureKind::ConnectTimeout
@@ -234,7 +235,7 @@ fn sign(end: &End, watch: &Watch) -> Sign {
         | FailureKind::Reset
         | FailureKind::Timeout
         | FailureKind::Deadline
-            if !watch.heard() =>
+            if !watch.ever_heard() =>
         {
             // What was left of an item's time may have been too little for any server.
             let telling = failure.kind != FailureKind::Deadline || watch.was_long();
@@ -246,7 +247,7 @@ fn sign(end: &End, watch: &Watch) -> Sign {
         | FailureKind::RedirectLoop
         | FailureKind::TooManyRedirects
         | FailureKind::RedirectRefused => Sign::Whole,
-        _ if watch.heard() => Sign::Partial,
+        _ if watch.ever_heard() => Sign::Partial,
         _ => Sign::Nothing,
     }
 }

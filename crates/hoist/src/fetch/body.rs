@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,6 +21,10 @@ use crate::sink::{Coded, Handover, Wanted};
 
 /// Bytes gathered before they are handed to a writer: a small file is one handover.
 pub(super) const GATHER: usize = 64 << 10;
+/// The same of a body that says it is no longer than this, while few wait so: it is one handover then.
+const GATHER_WHOLE: u64 = 256 << 10;
+/// Bytes of all such bodies together, beyond which the others are gathered as ever.
+const GATHER_ALL: u64 = 16 << 20;
 /// The same of a body that is decoded, at first: one that is no longer is decoded in one go, and no
 /// memory is kept for it.
 const GATHER_CODED: usize = 256 << 10;
@@ -35,6 +40,8 @@ pub(super) struct Receiving<'a> {
     pub(super) handover: &'a Handover,
     pub(super) report: &'a Report,
     pub(super) ticket: Ticket,
+    /// Bytes of bodies that are kept until they are whole, promised or there.
+    pub(super) gathered: &'a Cell<u64>,
     pub(super) acceptance: &'a Acceptance,
     /// Where content codings are undone.
     pub(super) codings: Option<&'a Codings>,
@@ -62,7 +69,19 @@ pub(super) struct Broken {
     pub(super) begun: bool,
 }
 
-impl Receiving<'_> {
+/// A body that is kept until it is whole.
+struct Gathering<'a> {
+    all: &'a Cell<u64>,
+    length: u64,
+}
+
+impl Drop for Gathering<'_> {
+    fn drop(&mut self) {
+        self.all.set(self.all.get() - self.length);
+    }
+}
+
+impl<'a> Receiving<'a> {
     /// Receives the whole body, all but its tail handed over. `begin` is what the writer must know
     /// first, where it knows nothing yet.
     pub(super) async fn receive(
@@ -93,7 +112,15 @@ impl Receiving<'_> {
         let coded = begin.as_ref().and_then(|wanted| wanted.coded.as_ref());
         let spoiled = coded.map(|coded| Arc::clone(&coded.spoiled));
         let mut gathered = 0;
-        let mut enough = if spoiled.is_some() { GATHER_CODED } else { GATHER };
+        let gathering = match framing {
+            Framing::Length(promised) if spoiled.is_none() => self.gather_whole(promised),
+            _ => None,
+        };
+        let mut enough = match gathering {
+            _ if spoiled.is_some() => GATHER_CODED,
+            Some(_) => usize::MAX,
+            None => GATHER,
+        };
         loop {
             let frame = self.watch.guard(self.meter, body.frame()).await;
             let length = self.before + self.watch.received();
@@ -147,6 +174,16 @@ impl Receiving<'_> {
                 }
             }
         }
+    }
+
+    /// Room to keep a body of this length until it is whole, where there is.
+    fn gather_whole(&self, length: u64) -> Option<Gathering<'a>> {
+        let all = self.gathered;
+        if length > GATHER_WHOLE || length <= GATHER as u64 || all.get() + length > GATHER_ALL {
+            return None;
+        }
+        all.set(all.get() + length);
+        Some(Gathering { all, length })
     }
 
     /// Waits for memory to decode a long body; nothing of it has been handed over yet.

@@ -44,6 +44,7 @@ impl Going {
         let opened = tokio::time::timeout_at(watch.deadline().into(), opening).await;
         let Ok(kept) = opened else {
             fetcher.handover.suspend(attempt.ticket).await;
+            watch.excuse();
             return Err(watch.deadline_failure("what was there of the body was being read"));
         };
         let fields = kept.as_ref().and_then(|kept| ranges::fields(&kept.source, kept.bytes, None));

@@ -1,4 +1,4 @@
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::SystemTime;
 
@@ -16,7 +16,7 @@ use super::route::Routes;
 use super::tls::Tls;
 use crate::error::Error;
 use crate::item::HashAlgorithm;
-use crate::plan::{GetPlan, GivingUp, NamingPlan, Patience, SinkPlan, defaults};
+use crate::plan::{GetPlan, GivingUp, HttpVersions, NamingPlan, Patience, SinkPlan, defaults};
 use crate::probe::Resolver;
 use crate::report::Report;
 use crate::sink::Handover;
@@ -40,6 +40,8 @@ pub(super) struct Fetcher {
     pub(super) hash: Option<HashAlgorithm>,
     pub(super) naming: NamingPlan,
     pub(super) handover: Handover,
+    /// Bytes of bodies that are kept until they are whole.
+    pub(super) gathered: Cell<u64>,
     /// What has been handed over can't be taken back: no other try then.
     pub(super) streams_out: bool,
     /// Bodies are samples of shards.
@@ -77,10 +79,16 @@ impl Fetcher {
         }
         let max_idle = defaults::IDLE_CONNECTIONS.max(in_flight);
         let pool = Rc::new(RefCell::new(Pool::new(budget, max_idle, defaults::IDLE_TIMEOUT)));
+        // Bodies that wait for memory to be decoded in would hold up, on a shared connection, those that
+        // are being decoded.
+        let versions = match plan.http {
+            HttpVersions::Negotiated if plan.decode.is_some() => HttpVersions::Http1,
+            versions => versions,
+        };
         let connector = Connector {
             resolver,
-            tls: Tls::new(plan.tls, plan.http, defaults::TLS_SESSIONS.max(in_flight)),
-            versions: plan.http,
+            tls: Tls::new(plan.tls, versions, defaults::TLS_SESSIONS.max(in_flight)),
+            versions,
             address: plan.address,
             routes,
             pool: Rc::clone(&pool),
@@ -106,6 +114,7 @@ impl Fetcher {
             hash: plan.hash,
             naming: plan.naming,
             handover,
+            gathered: Cell::new(0),
             streams_out: matches!(plan.sink, SinkPlan::Writer(_)),
             samples: matches!(plan.sink, SinkPlan::Tar { .. }),
             continues,

@@ -13,7 +13,7 @@ use h2::client::{Builder, SendRequest};
 use h2::{Reason, RecvStream};
 use http::header::{CONNECTION, HOST, HeaderName, TE, TRANSFER_ENCODING, UPGRADE};
 use http::uri::{Authority, Parts, PathAndQuery, Scheme};
-use http::{Request, Response, Uri};
+use http::{Request, Response, StatusCode, Uri};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
@@ -21,6 +21,7 @@ use tokio_util::task::TaskTracker;
 use super::known::{Known, UnderWay};
 use super::meter::{Meter, Metered};
 use super::pool::{Open, Pool};
+use super::settings::Checked;
 use super::transport::Lost;
 use crate::item::Origin;
 use crate::outcome::classify::{self, Remedy};
@@ -95,7 +96,7 @@ impl Http2 {
     {
         let Whose { origin, under_way, pool, open } = whose;
         let meter = Rc::new(Meter::new());
-        let io = Metered::new(io, Rc::clone(&meter));
+        let io = Checked::new(Metered::new(io, Rc::clone(&meter)));
         let made = Builder::new()
             .enable_push(false)
             .initial_window_size(defaults::HTTP2_STREAM_WINDOW)
@@ -186,6 +187,10 @@ impl Http2 {
     }
 
     fn lost(&self, error: h2::Error) -> Lost {
+        // Its task may hear of it later than the next attempt asks for a stream.
+        if error.is_go_away() || error.is_io() {
+            self.state.ended.set(true);
+        }
         let alone = *self.alone.get_or_init(|| self.in_use.get() <= 1);
         Lost::Http2 { error, alone }
     }
@@ -226,9 +231,11 @@ impl Stream {
             Err(error) => return Err(self.lost(error)),
         };
         let head = poll_fn(|cx| {
-            while let Poll::Ready(Some(Ok(_))) = answer.poll_informational(cx) {
+            while let Poll::Ready(Some(Ok(interim))) = answer.poll_informational(cx) {
                 meter.note_interim();
-                if meter.too_many_interim() {
+                // There is no switching of protocols in HTTP/2 (RFC 9113 §8.6).
+                let switches = interim.status() == StatusCode::SWITCHING_PROTOCOLS;
+                if switches || meter.too_many_interim() {
                     return Poll::Ready(Err(Reason::PROTOCOL_ERROR.into()));
                 }
             }

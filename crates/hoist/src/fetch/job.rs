@@ -116,7 +116,6 @@ impl GetJob {
         self.giving_up.spawn_local(async move {
             fetcher.handover.forget(ticket, position, remove).await;
         });
-        while self.giving_up.try_join_next().is_some() {}
     }
 
     fn outcome(item: &GetItem, verdict: GetVerdict, failure: Option<Failure>) -> GetOutcome {
@@ -249,8 +248,12 @@ impl Job for GetJob {
         });
     }
 
-    fn flush(&mut self) {
-        self.fetcher.handover.flush();
+    fn flush(&mut self) -> bool {
+        self.fetcher.handover.flush()
+    }
+
+    fn is_tidy(&self) -> bool {
+        self.giving_up.is_empty()
     }
 
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event<Attempted, Self::Saved>> {
@@ -260,6 +263,9 @@ impl Job for GetJob {
         }
         if let Poll::Ready(Some((ticket, answer))) = self.wants.wants.poll_recv(cx) {
             return Poll::Ready(Event::Wants(ticket, answer));
+        }
+        if let Poll::Ready(Some(_)) = self.giving_up.poll_join_next(cx) {
+            return Poll::Ready(Event::Tidied);
         }
         match self.attempts.poll_join_next(cx) {
             Poll::Ready(Some(Ok((ticket, attempted)))) => {

@@ -25,7 +25,8 @@ pub(super) struct Wants {
 #[derive(Debug)]
 pub(super) struct Lease {
     ticket: Ticket,
-    returned: mpsc::Sender<Ticket>,
+    /// None where it was not granted.
+    returned: Option<mpsc::Sender<Ticket>>,
 }
 
 /// Wants that wait for their answer.
@@ -43,14 +44,49 @@ impl Leases {
     pub(super) async fn ask(&self, ticket: Ticket) -> Option<Lease> {
         let (answer, granted) = oneshot::channel();
         self.wants.send((ticket, answer)).await.ok()?;
-        let granted = granted.await.unwrap_or(false);
-        granted.then(|| Lease { ticket, returned: self.returned.clone() })
+        let mut asked = Asked { granted, lease: Some(self.lease(ticket)) };
+        let granted = (&mut asked.granted).await.unwrap_or(false);
+        let lease = asked.lease.take()?;
+        if granted {
+            return Some(lease);
+        }
+        lease.void();
+        None
+    }
+
+    fn lease(&self, ticket: Ticket) -> Lease {
+        Lease { ticket, returned: Some(self.returned.clone()) }
+    }
+}
+
+/// Until the answer is read: who leaves meanwhile gives back what was granted.
+struct Asked {
+    granted: oneshot::Receiver<bool>,
+    lease: Option<Lease>,
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        if let Some(lease) = self.lease.take()
+            && !self.granted.try_recv().unwrap_or(false)
+        {
+            lease.void();
+        }
+    }
+}
+
+impl Lease {
+    /// It was not granted.
+    fn void(mut self) {
+        self.returned = None;
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
         // There is room for each that was given.
-        let _ = self.returned.try_send(self.ticket);
+        if let Some(returned) = &self.returned {
+            let _ = returned.try_send(self.ticket);
+        }
     }
 }

@@ -32,6 +32,7 @@ mod redirect;
 mod request;
 mod route;
 mod set_cookie;
+mod settings;
 mod socks;
 mod split;
 mod stopwatch;

@@ -84,6 +84,8 @@ impl Pace {
     pub(super) fn end(&mut self) {
         self.latest = None;
         self.looked = 0;
+        // Those of another meter.
+        self.looks = [0; LOOKS as usize];
     }
 
     /// What was found, for people.

@@ -25,8 +25,10 @@ pub(super) struct Watch {
     first_byte: Duration,
     /// It is the first byte of an answer that is waited for.
     awaits_first: bool,
-    /// A byte of an answer has come.
+    /// A byte of this answer has come.
     heard: bool,
+    /// What this attempt tells of its origin.
+    telling: Telling,
     /// The pace of the answer, once it comes.
     pace: Pace,
     /// For all attempts together; only told.
@@ -45,6 +47,16 @@ pub(super) struct Watch {
     sleep: Pin<Box<Sleep>>,
     /// Where the time goes.
     pub(super) stopwatch: Stopwatch,
+}
+
+/// What an attempt tells of its origin so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Telling {
+    Nothing,
+    /// A byte of an answer has come.
+    Heard,
+    /// It was we who took the time.
+    Excused,
 }
 
 /// What ran out.
@@ -66,6 +78,7 @@ impl Watch {
             first_byte: giving_up.first_byte.unwrap_or(patience.progress),
             awaits_first: false,
             heard: false,
+            telling: Telling::Nothing,
             pace: Pace::new(giving_up.min_rate, giving_up.min_rate_window),
             allowed: patience.deadline,
             deadline,
@@ -95,9 +108,23 @@ impl Watch {
         self.began.elapsed() >= self.first_byte.min(self.allowed / 2)
     }
 
-    /// A byte of an answer has come.
+    /// A byte of this answer has come.
     pub(super) fn heard(&self) -> bool {
         self.heard
+    }
+
+    /// A byte of any answer has come in this attempt.
+    pub(super) fn ever_heard(&self) -> bool {
+        self.telling == Telling::Heard
+    }
+
+    /// What goes wrong now is not the origin's doing.
+    pub(super) fn excuse(&mut self) {
+        self.telling = Telling::Excused;
+    }
+
+    pub(super) fn is_excused(&self) -> bool {
+        self.telling == Telling::Excused
     }
 
     /// What the answer did too slowly, and how far it had come.
@@ -165,6 +192,7 @@ impl Watch {
         self.awaits_first = false;
         if let Some(first) = meter.first_received() {
             self.heard = true;
+            self.telling = Telling::Heard;
             self.stopwatch.begin(Phase::Body, first);
         }
     }

@@ -16,7 +16,7 @@ impl Pieces {
         let mut at = 0;
         for (from, to) in there.iter().copied().chain([(length, length)]) {
             while at < from {
-                let next = ((at / size + 1) * size).min(from);
+                let next = (at / size + 1).saturating_mul(size).min(from);
                 todo.push((at, next));
                 at = next;
             }

@@ -159,6 +159,7 @@ impl Attempt {
             handover: &fetcher.handover,
             report: &fetcher.report,
             ticket: self.ticket,
+            gathered: &fetcher.gathered,
             acceptance: &fetcher.acceptance,
             codings: fetcher.codings.as_ref(),
             rest,
@@ -176,21 +177,16 @@ impl Attempt {
                 fetcher.handover.write(self.ticket, tail.begin, tail.chunks, true).await;
                 Ok(End::Received { content_type, unframed: framing == Framing::UntilClose })
             }
-            Err(Broken { failure, begun: false }) => {
+            Err(Broken { failure, begun }) => {
                 connection.transport.suspect(watch.progress());
-                Err(failure)
-            }
-            Err(Broken { failure, begun: true }) if keeps && leaves_a_part(failure.kind) => {
-                connection.transport.suspect(watch.progress());
-                fetcher.handover.suspend(self.ticket).await;
-                going.partial = true;
-                Err(failure)
-            }
-            Err(Broken { failure, begun: true }) => {
-                connection.transport.suspect(watch.progress());
-                fetcher.handover.discard(self.ticket).await;
-                if fetcher.streams_out {
-                    return Ok(End::Failed(failure, None));
+                if begun && keeps && leaves_a_part(failure.kind) {
+                    fetcher.handover.suspend(self.ticket).await;
+                    going.partial = true;
+                } else if begun {
+                    fetcher.handover.discard(self.ticket).await;
+                    if fetcher.streams_out {
+                        return Ok(End::Failed(failure, None));
+                    }
                 }
                 Err(failure)
             }

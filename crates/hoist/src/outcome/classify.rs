@@ -177,6 +177,11 @@ pub(crate) fn http2(error: &h2::Error, alone: bool, seen: Seen) -> Failure {
         Some(ErrorKind::ConnectionReset) => "the server reset the connection".to_owned(),
         Some(ErrorKind::BrokenPipe) => "the server closed the connection".to_owned(),
         Some(ErrorKind::UnexpectedEof) => "the server ended TLS without saying so".to_owned(),
+        // Of what h2 does not look at.
+        Some(ErrorKind::InvalidData) if error.get_io().is_some_and(|io| io.get_ref().is_some()) => {
+            let wrong = error.get_io().map(ToString::to_string).unwrap_or_default();
+            return Failure::new(FailureKind::Malformed, wrong);
+        }
         Some(_) => "the connection broke".to_owned(),
         None if ours && error.is_go_away() => {
             format!("the connection was ended, because the server broke HTTP/2 ({code})")

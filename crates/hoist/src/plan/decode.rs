@@ -10,6 +10,9 @@ use super::defaults;
 /// holds for those received too. An unknown coding is `not_acceptable`; what is not of its coding, or is
 /// followed by more, is `malformed`; what is cut in it is `truncated`, and not tried again. An empty
 /// body is empty, whatever its coding.
+///
+/// Where the version of HTTP is negotiated, it is HTTP/1.1 then: bodies that wait for memory to be decoded
+/// in would hold up others on a shared connection. With prior knowledge of HTTP/2 they do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DecodePlan {
     /// Decoded bytes for each byte received, once there are more than

@@ -1,7 +1,7 @@
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::time::Sleep;
 use tokio_util::sync::CancellationToken;
@@ -21,6 +21,9 @@ use crate::sink::Left;
 
 /// Lines looked at, and events taken, before something else has its turn.
 const TURN: usize = 256;
+
+/// Until another look where what was gathered found no room.
+const FULL: Duration = Duration::from_millis(10);
 
 /// The loop of a run: lines are admitted while there is room, the schedule says what starts, the
 /// job says what ended, outcomes go out.
@@ -107,7 +110,7 @@ impl<'a, J: Job> Drive<'a, J> {
             self.take_lines();
             self.wake(now);
             self.start(now);
-            self.job.flush();
+            let flushed = self.job.flush();
             if let Err(error) = self.commit() {
                 return self.fail(error);
             }
@@ -142,6 +145,7 @@ impl<'a, J: Job> Drive<'a, J> {
                     }
                 }
                 () = taken(room.as_deref()), if behind => {}
+                () = tokio::time::sleep(FULL), if !flushed => {}
                 committed = poll_fn(|cx| match &mut self.record {
                     Some(record) => record.recorder.poll_committed(cx),
                     None => Poll::Pending,
@@ -186,6 +190,7 @@ impl<'a, J: Job> Drive<'a, J> {
         self.input_ended
             && self.block.is_none()
             && self.schedule.is_empty()
+            && self.job.is_tidy()
             && self.record.as_ref().is_none_or(|record| record.load().0 == 0)
             && self.outbox.len() == 0
     }
@@ -211,6 +216,7 @@ impl<'a, J: Job> Drive<'a, J> {
                 }
             }
             Event::Returned(ticket) => self.schedule.give_back(ticket),
+            Event::Tidied => {}
             Event::Saved(ticket, saved) => {
                 let Some(admitted) = self.items[ticket.0].as_mut() else { return Ok(()) };
                 let position = admitted.position;

@@ -36,8 +36,16 @@ pub(crate) trait Job {
     /// Begins an attempt. It has its permits until it shows up in `poll_event`.
     fn start(&mut self, start: Start, item: &mut Self::Item);
 
-    /// The loop is about to wait: what was gathered goes on its way.
-    fn flush(&mut self) {}
+    /// The loop is about to wait: what was gathered goes on its way. False when it has no room there,
+    /// and this is to be called again soon.
+    fn flush(&mut self) -> bool {
+        true
+    }
+
+    /// Nothing is under way but attempts.
+    fn is_tidy(&self) -> bool {
+        true
+    }
 
     /// Something has happened. Pending for ever when nothing is under way.
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event<Self::End, Self::Saved>>;
@@ -79,6 +87,8 @@ pub(crate) enum Event<E, S> {
     Wants(Ticket, oneshot::Sender<bool>),
     /// It gives one back.
     Returned(Ticket),
+    /// What was still under way for an item that has its outcome is done.
+    Tidied,
     /// The run can't go on.
     Fatal(Error),
 }

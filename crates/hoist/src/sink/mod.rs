@@ -124,9 +124,6 @@ pub(crate) trait Sink: Send {
     /// A body being received.
     type Part;
 
-    /// It may know of an item's body from another try.
-    const KEEPS_PARTS: bool = false;
-
     /// Makes room for a body.
     fn begin(&mut self, wanted: Wanted) -> Result<Self::Part, Error>;
     /// Adds to it.

@@ -343,8 +343,6 @@ const REREAD: usize = 256 << 10;
 impl<S: Beneath> Sink for Parts<S> {
     type Part = Part<S::Part>;
 
-    const KEEPS_PARTS: bool = true;
-
     fn begin(&mut self, mut wanted: Wanted) -> Result<Self::Part, Error> {
         // What another try left is of another version now.
         self.forget(wanted.position, true)?;

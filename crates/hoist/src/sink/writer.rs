@@ -1,4 +1,4 @@
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::num::NonZeroUsize;
 use std::rc::Rc;
@@ -28,7 +28,6 @@ pub(crate) struct Writers {
     backlog_bytes: usize,
     completions: Option<Completions>,
     parts: Option<HashSet<Position>>,
-    affine: bool,
 }
 
 /// Bodies that were finished, as they are.
@@ -62,10 +61,6 @@ pub(crate) struct Handover {
     threads: Rc<[mpsc::Sender<Vec<Task>>]>,
     /// Bodies that are whole, for the next [`Handover::flush`]; for each thread.
     whole: Rc<[RefCell<Vec<Task>>]>,
-    /// Which thread gets the next of these.
-    next: Rc<Cell<usize>>,
-    /// All that is of an item goes to one thread, which may know of a part of it.
-    affine: bool,
     backlog: Arc<Semaphore>,
     backlog_bytes: usize,
 }
@@ -124,16 +119,13 @@ impl Writers {
         let backlog_bytes = backlog.get().min(Semaphore::MAX_PERMITS);
         let backlog = Arc::new(Semaphore::new(backlog_bytes));
         let completions = Some(completions);
-        let affine = S::KEEPS_PARTS;
-        Ok(Self { threads, backlog, backlog_bytes, completions, parts: None, affine })
+        Ok(Self { threads, backlog, backlog_bytes, completions, parts: None })
     }
 
     pub(crate) fn handover(&self) -> Handover {
         Handover {
             threads: self.threads.iter().map(|thread| thread.tasks.clone()).collect(),
             whole: self.threads.iter().map(|_| RefCell::default()).collect(),
-            next: Rc::default(),
-            affine: self.affine,
             backlog: Arc::clone(&self.backlog),
             backlog_bytes: self.backlog_bytes,
         }
@@ -204,8 +196,8 @@ impl Handover {
         let whole = begin.is_some() && finish;
         let task = Task::Write { ticket, begin, chunks, at, finish, _room: room };
         if whole {
-            let thread = if self.affine { ticket.0 % self.threads.len() } else { self.next.get() };
-            self.whole[thread].borrow_mut().push(task);
+            // All that is of an item goes to one thread: that knows what another try has left.
+            self.whole[ticket.0 % self.threads.len()].borrow_mut().push(task);
         } else {
             let _ = self.thread(ticket).send(vec![task]).await;
         }
@@ -241,9 +233,10 @@ impl Handover {
         let _ = self.thread(ticket).send(vec![Task::Forget { ticket, position, remove }]).await;
     }
 
-    /// Lets the writers have the bodies that are whole. Without waiting: where they are behind, it
-    /// is to be called again once they have told of one.
-    pub(crate) fn flush(&self) {
+    /// Lets the writers have the bodies that are whole, without waiting. False where they are behind,
+    /// and it is to be called again.
+    pub(crate) fn flush(&self) -> bool {
+        let mut flushed = true;
         for (thread, whole) in self.threads.iter().zip(&*self.whole) {
             let mut whole = whole.borrow_mut();
             while !whole.is_empty() {
@@ -252,11 +245,12 @@ impl Handover {
                 if let Err(TrySendError::Full(mut batch)) = thread.try_send(batch) {
                     batch.append(&mut whole);
                     *whole = batch;
+                    flushed = false;
                     break;
                 }
-                self.next.set((self.next.get() + 1) % self.threads.len());
             }
         }
+        flushed
     }
 
     fn thread(&self, ticket: Ticket) -> &mpsc::Sender<Vec<Task>> {
@@ -283,12 +277,24 @@ struct Part<S: Sink> {
     scattered: bool,
 }
 
+/// Ends the run where a writer panics: nobody else would tell of its bodies.
+struct Alarm(mpsc::Sender<Vec<Completion>>);
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let _ = self.0.blocking_send(vec![(Ticket(0), Err(Error::Stopped))]);
+        }
+    }
+}
+
 impl<S: Sink> Writer<S> {
     fn new(sink: S, completed: mpsc::Sender<Vec<Completion>>) -> Self {
         Self { sink, parts: HashMap::new(), coded: Undoing::new(), done: Vec::new(), completed }
     }
 
     fn run(mut self, mut tasks: mpsc::Receiver<Vec<Task>>) {
+        let _alarm = Alarm(self.completed.clone());
         while let Some(batch) = tasks.blocking_recv() {
             self.take(batch);
             while self.done.len() < BATCH

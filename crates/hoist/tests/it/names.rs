@@ -156,13 +156,16 @@ fn alone_ten_thousand_urls_of_one_name_ask_a_dead_server_little() {
     plan.patience.backoff = Duration::from_millis(500);
     let began = Instant::now();
     let outcomes = get_all(plan, (0..10_000).map(|n| format!("http://h.example/{n}")));
-    assert_eq!(failed_so(&outcomes), [(FailureKind::DnsFailed, 10_000)].into());
+    // The first say why; the others may be given up with the origin.
+    let failed = failed_so(&outcomes);
+    let of = |kind| failed.get(&kind).copied().unwrap_or_default();
+    assert_eq!(of(FailureKind::DnsFailed) + of(FailureKind::OriginDown), 10_000, "{failed:?}");
     let (queries, took) = (dns.queries.load(Ordering::Relaxed), began.elapsed());
     // Two for each type before a lookup is given up; and it was asked again after that.
     // On a machine that is busy fewer URLs fail in the second that a failure is remembered.
     assert!((8..=200).contains(&queries), "{queries} queries");
     assert!(took < Duration::from_mins(2), "{took:?}");
-    assert!(outcomes.iter().all(|outcome| outcome.attempts == 4));
+    assert!(outcomes.iter().all(|outcome| outcome.attempts <= 4));
 }
 
 #[test]
