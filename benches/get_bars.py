@@ -193,7 +193,7 @@ def small(ground):
             "hoist get --to tar:": (ground.get(urls, "--to", "tar:{shard:03}.tar"), None),
             "curl -Z": (ground.curl(curl), "small"),
             "wget2": (
-                ["wget2", "-q", "-i", urls, "--max-threads", "8", "-P", "small", "-nd"], "small",
+                ["wget2", "-q", "-i", urls, "--max-threads", "8", "-P", "small", "--no-directories"], "small",
             ),
             "C loop": (
                 [ground.ceiling(), urls, str(ground.plain), str(AT_ONCE), "small"], "small",
@@ -258,7 +258,7 @@ def big(ground):
     race.run(
         {
             "hoist get": (ground.get(urls), f"127.0.0.1_{ground.plain}/big"),
-            "wget2": (["wget2", "-q", "-i", urls, "-P", "big", "-nd"], "big"),
+            "wget2": (["wget2", "-q", "-i", urls, "-P", "big", "--no-directories"], "big"),
             "curl -Z": (ground.curl(curl), "big"),
         },
         lambda saved: same(saved, f"{ground.folder}/www/big"),

@@ -264,6 +264,11 @@ impl Http2Server {
                         };
                         let mut peer = Peer { io: BufStream::new(io), connection, seen };
                         play(&mut peer).await;
+                        // Closed with something unread, it would take back what it has sent.
+                        let _ = peer.io.shutdown().await;
+                        let mut nowhere = tokio::io::sink();
+                        let rest = tokio::io::copy(&mut peer.io, &mut nowhere);
+                        let _ = tokio::time::timeout(Duration::from_secs(5), rest).await;
                     });
                 }
             };
