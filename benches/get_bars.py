@@ -304,7 +304,7 @@ def far(ground):
     port = lab.free_port()
     items = 6_400
     with open(f"{ground.folder}/far.txt", "w") as list_:
-        list_.writelines(f"http://127.0.0.1:{port}/bytes/{i}\n" for i in range(items))
+        list_.writelines(f"http://127.0.0.1:{port}/flags/va/va.gif?i={i}\n" for i in range(items))
     rates = []
     argv = [ground.hoist, "rehearse", "DELAY", "--port", str(port), "--delay", "0.1s..0.1s"]
     with lab.server(argv, port):
