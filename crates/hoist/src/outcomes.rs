@@ -94,6 +94,14 @@ impl<O> Outcomes<O> {
         poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
     }
 
+    /// The next outcome, if it is here already: then without the cost of waiting.
+    pub fn take_ready(&mut self) -> Option<O> {
+        match &mut self.state {
+            State::Running(running) => running.batch.next(),
+            State::Ready(_) | State::Ended => None,
+        }
+    }
+
     /// Gives up what is in flight and waits until no thread, socket or half-written file of the
     /// run is left.
     pub async fn shutdown(self) {

@@ -138,7 +138,11 @@ async fn follow<O: 'static>(
             () = &mut interrupted => break Driven::Interrupted,
             next = outcomes.next() => match next {
                 Some(Ok(outcome)) => {
-                    if let Err(error) = each(outcome, out) {
+                    let mut written = each(outcome, out);
+                    while let (Ok(()), Some(outcome)) = (&written, outcomes.take_ready()) {
+                        written = each(outcome, out);
+                    }
+                    if let Err(error) = written {
                         break Driven::Unwritable(error);
                     }
                 }

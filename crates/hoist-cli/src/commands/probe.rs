@@ -63,7 +63,7 @@ pub(super) fn run(job: ProbeJob) -> Ending {
         match format {
             ProbeFormat::Text => out.line(probe_line(&outcome)),
             ProbeFormat::Columns => out.line(columns_line(&outcome)),
-            ProbeFormat::Jsonl => out.json(&outcome),
+            ProbeFormat::Jsonl => out.lines(|lines| outcome.write_json_line(lines)),
         }
     });
     screen.finish();
@@ -96,8 +96,8 @@ fn lines(path: PathBuf, format: ProbeFormat, ledger: LedgerPlan) -> LinesPlan {
             ProbeFormat::Text => writeln!(line, "{}", probe_line(outcome)),
             ProbeFormat::Columns => writeln!(line, "{}", columns_line(outcome)),
             ProbeFormat::Jsonl => {
-                let _ = serde_json::to_writer(&mut *line, outcome);
-                line.write_all(b"\n")
+                outcome.write_json_line(line);
+                Ok(())
             }
         };
     };

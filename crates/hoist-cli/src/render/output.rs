@@ -15,6 +15,8 @@ pub(crate) struct Output {
     to: BufWriter<Box<dyn Write>>,
     line_by_line: bool,
     dirty: bool,
+    /// For lines that are made before they are written.
+    room: Vec<u8>,
 }
 
 const BUFFER: usize = 64 << 10;
@@ -36,7 +38,12 @@ impl Output {
     }
 
     fn new(to: Box<dyn Write>, line_by_line: bool) -> Self {
-        Self { to: BufWriter::with_capacity(BUFFER, to), line_by_line, dirty: false }
+        Self {
+            to: BufWriter::with_capacity(BUFFER, to),
+            line_by_line,
+            dirty: false,
+            room: Vec::new(),
+        }
     }
 
     /// Writes a line.
@@ -49,6 +56,14 @@ impl Output {
     pub(crate) fn json(&mut self, object: &impl Serialize) -> io::Result<()> {
         serde_json::to_writer(&mut self.to, object)?;
         self.to.write_all(b"\n")?;
+        self.written()
+    }
+
+    /// Writes what `append` appends, whole lines.
+    pub(crate) fn lines(&mut self, append: impl FnOnce(&mut Vec<u8>)) -> io::Result<()> {
+        self.room.clear();
+        append(&mut self.room);
+        self.to.write_all(&self.room)?;
         self.written()
     }
 

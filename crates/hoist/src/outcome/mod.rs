@@ -8,6 +8,7 @@ mod failure;
 mod fetched;
 mod kind;
 mod probed;
+mod probed_json;
 mod selector;
 mod timing;
 

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -113,22 +114,38 @@ impl Serialize for ProbeOutcome {
 }
 
 /// A response code by its mnemonic (IANA, DNS RCODEs).
-struct RcodeName(u16);
+pub(super) struct RcodeName(pub(super) u16);
+
+impl RcodeName {
+    /// Of those that have one.
+    pub(super) fn known(&self) -> Option<&'static str> {
+        Some(match self.0 {
+            0 => "NOERROR",
+            1 => "FORMERR",
+            2 => "SERVFAIL",
+            3 => "NXDOMAIN",
+            4 => "NOTIMP",
+            5 => "REFUSED",
+            6 => "YXDOMAIN",
+            9 => "NOTAUTH",
+            16 => "BADVERS",
+            23 => "BADCOOKIE",
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for RcodeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.known() {
+            Some(name) => f.write_str(name),
+            None => write!(f, "RCODE{}", self.0),
+        }
+    }
+}
 
 impl Serialize for RcodeName {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
-            0 => serializer.serialize_str("NOERROR"),
-            1 => serializer.serialize_str("FORMERR"),
-            2 => serializer.serialize_str("SERVFAIL"),
-            3 => serializer.serialize_str("NXDOMAIN"),
-            4 => serializer.serialize_str("NOTIMP"),
-            5 => serializer.serialize_str("REFUSED"),
-            6 => serializer.serialize_str("YXDOMAIN"),
-            9 => serializer.serialize_str("NOTAUTH"),
-            16 => serializer.serialize_str("BADVERS"),
-            23 => serializer.serialize_str("BADCOOKIE"),
-            other => serializer.collect_str(&format_args!("RCODE{other}")),
-        }
+        serializer.collect_str(self)
     }
 }

@@ -1,17 +1,29 @@
 //! The shell around `exchange`: opens sockets, sends, sleeps until the next timeout.
+//!
+//! While few queries are under way each socket is watched, and an answer is read as soon as it comes.
+//! While many are, each is looked at every millisecond and not watched: an answer that wakes the
+//! thread costs as much as four that are found together.
 
+use std::net::UdpSocket;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use tokio::net::UdpSocket;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::exchange::{Exchange, SocketId, Tcp};
+use super::exchange::{Exchange, SocketId, Tcp, Transmit};
 use super::inquiries::{Shared, Source};
 use super::transport::tcp;
-use super::transport::udp::{self, Arrival, NoSocket, SendEnd};
+use super::transport::udp::{self, Arrival, NoSocket, Rest, SendEnd};
+use crate::sys::datagrams::Departures;
+
+/// Between two looks at the sockets while many queries are under way.
+const LOOK: Duration = Duration::from_millis(1);
+/// So many queries are many.
+const MANY: usize = 256;
+/// And so many for each socket, as a look costs a system call.
+const MANY_EACH: usize = 8;
 
 /// Runs until nobody is left to ask.
 pub(super) async fn drive(shared: Rc<Shared>, tasks: TaskTracker) {
@@ -19,7 +31,10 @@ pub(super) async fn drive(shared: Rc<Shared>, tasks: TaskTracker) {
         shared: Rc::clone(&shared),
         tasks,
         sockets: Vec::new(),
+        open: 0,
+        touched: Vec::new(),
         buffer: Vec::with_capacity(512),
+        next_look: None,
         over: CancellationToken::new(),
     };
     let sleep = tokio::time::sleep_until(Instant::now().into());
@@ -48,19 +63,36 @@ struct Shell {
     tasks: TaskTracker,
     /// By their ids.
     sockets: Vec<Option<Open>>,
+    /// How many there are.
+    open: usize,
+    /// Those that have something to send.
+    touched: Vec<SocketId>,
     buffer: Vec<u8>,
+    /// At all sockets, none of which is watched.
+    next_look: Option<Instant>,
     /// Ends the TCP exchanges with the shell.
     over: CancellationToken,
 }
 
 struct Open {
     socket: Rc<UdpSocket>,
-    reader: AbortHandle,
+    watcher: Option<AbortHandle>,
+    departures: Departures,
+    /// What `departures` are, to the exchange.
+    transmits: Vec<Transmit>,
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.reader.abort();
+        self.unwatch();
+    }
+}
+
+impl Open {
+    fn unwatch(&mut self) {
+        if let Some(watcher) = self.watcher.take() {
+            watcher.abort();
+        }
     }
 }
 
@@ -74,9 +106,10 @@ impl Shell {
     /// Does all there is to do now; returns when there will be more.
     fn turn(&mut self) -> Option<Instant> {
         let shared = Rc::clone(&self.shared);
+        self.look(Instant::now());
         loop {
             let now = Instant::now();
-            let next = {
+            let (next, live) = {
                 let mut state = shared.state.borrow_mut();
                 let Source::Dns { exchange, .. } = &mut state.source else { return None };
                 exchange.handle_timeout(now);
@@ -85,12 +118,46 @@ impl Shell {
                     self.ask_over_tcp(tcp);
                 }
                 while let Some(id) = exchange.poll_close() {
+                    self.open -= 1;
                     self.sockets[id.0 as usize] = None;
                 }
-                exchange.next_timeout()
+                (exchange.next_timeout(), exchange.live())
             };
             if !shared.hand_on(now) {
-                return next;
+                self.choose(now, live);
+                return next.into_iter().chain(self.next_look).min();
+            }
+        }
+    }
+
+    /// Looks at the sockets, where they are not watched and it is time.
+    fn look(&mut self, now: Instant) {
+        if self.next_look.is_none_or(|at| now < at) {
+            return;
+        }
+        let mut state = self.shared.state.borrow_mut();
+        let Source::Dns { exchange, arrivals, .. } = &mut state.source else { return };
+        for (id, open) in (0..).map(SocketId).zip(&self.sockets) {
+            let Some(open) = open else { continue };
+            udp::receive(&open.socket, arrivals, |arrival| {
+                take(exchange, now, id, arrival);
+            });
+        }
+        drop(state);
+        self.shared.hand_on(now);
+        self.next_look = Some(now + LOOK);
+    }
+
+    /// Whether sockets are watched from now on, or looked at.
+    fn choose(&mut self, now: Instant, live: usize) {
+        let many = MANY.max(self.open * MANY_EACH);
+        if self.next_look.is_none() && live >= many {
+            self.sockets.iter_mut().flatten().for_each(Open::unwatch);
+            self.next_look = Some(now + LOOK);
+        } else if self.next_look.is_some() && live < many / 4 {
+            self.next_look = None;
+            for at in 0..self.sockets.len() {
+                self.watch(at);
             }
         }
     }
@@ -110,15 +177,19 @@ impl Shell {
                 }
             }
             while let Some(transmit) = exchange.poll_transmit(now, &mut self.buffer) {
-                let open = self.sockets.get(transmit.socket.0 as usize).and_then(Option::as_ref);
-                let end = open.map_or(SendEnd::Later, |open| udp::send(&open.socket, &self.buffer));
-                match end {
-                    SendEnd::Sent => {}
-                    SendEnd::Later => exchange.not_sent(now, transmit),
-                    SendEnd::Gone(why) => {
-                        exchange.not_sent(now, transmit);
-                        exchange.refused(now, transmit.socket, why);
-                    }
+                let Some(Some(open)) = self.sockets.get_mut(transmit.socket.0 as usize) else {
+                    exchange.not_sent(now, transmit);
+                    continue;
+                };
+                if open.departures.is_empty() {
+                    self.touched.push(transmit.socket);
+                }
+                open.departures.push(&self.buffer);
+                open.transmits.push(transmit);
+            }
+            while let Some(id) = self.touched.pop() {
+                if let Some(Some(open)) = self.sockets.get_mut(id.0 as usize) {
+                    depart(exchange, now, id, open);
                 }
             }
             if !exchange.wants_socket() {
@@ -128,14 +199,38 @@ impl Shell {
     }
 
     fn add(&mut self, id: SocketId, socket: UdpSocket) {
-        let socket = Rc::new(socket);
-        let reader = self.tasks.spawn_local(read(Rc::clone(&self.shared), id, Rc::clone(&socket)));
-        let open = Open { socket, reader: reader.abort_handle() };
         let at = id.0 as usize;
         if self.sockets.len() <= at {
             self.sockets.resize_with(at + 1, || None);
         }
-        self.sockets[at] = Some(open);
+        self.open += 1;
+        self.sockets[at] = Some(Open {
+            socket: Rc::new(socket),
+            watcher: None,
+            departures: Departures::default(),
+            transmits: Vec::new(),
+        });
+        if self.next_look.is_none() {
+            self.watch(at);
+        }
+    }
+
+    fn watch(&mut self, at: usize) {
+        let Some(Some(open)) = self.sockets.get_mut(at) else { return };
+        let id = SocketId(u32::try_from(at).unwrap_or(u32::MAX));
+        let shared = Rc::clone(&self.shared);
+        let read = move |socket: &UdpSocket| {
+            let now = Instant::now();
+            let mut rest = Rest::Nothing;
+            if let Source::Dns { exchange, arrivals, .. } = &mut shared.state.borrow_mut().source {
+                rest = udp::receive(socket, arrivals, |arrival| take(exchange, now, id, arrival));
+            }
+            shared.hand_on(now);
+            shared.wake_driver();
+            rest
+        };
+        let watcher = self.tasks.spawn_local(udp::watch(Rc::clone(&open.socket), read));
+        open.watcher = Some(watcher.abort_handle());
     }
 
     fn ask_over_tcp(&self, tcp: Tcp) {
@@ -155,20 +250,34 @@ impl Shell {
     }
 }
 
-/// Hands in all that comes by one socket.
-async fn read(shared: Rc<Shared>, id: SocketId, socket: Rc<UdpSocket>) {
-    let each = |arrival: Arrival<'_>| {
-        let now = Instant::now();
-        if let Source::Dns { exchange, .. } = &mut shared.state.borrow_mut().source {
-            match arrival {
-                Arrival::Datagram(bytes) => exchange.receive(now, id, bytes),
-                Arrival::Gone(why) => exchange.refused(now, id, why),
+/// Sends all that waits at a socket. What does not go is told.
+fn depart(exchange: &mut Exchange, now: Instant, id: SocketId, open: &mut Open) {
+    let mut gone = 0;
+    while gone < open.departures.len() {
+        match udp::send(&open.socket, &open.departures, gone) {
+            SendEnd::Sent(sent) => gone += sent,
+            SendEnd::Later => {
+                // From the last to the first, so that they stand in the queue as before.
+                for transmit in open.transmits.drain(gone..).rev() {
+                    exchange.not_sent(now, transmit);
+                }
+                break;
+            }
+            SendEnd::Gone(why) => {
+                exchange.not_sent(now, open.transmits[gone]);
+                exchange.refused(now, id, why);
+                gone += 1;
             }
         }
-    };
-    let rest = || {
-        shared.hand_on(Instant::now());
-        shared.wake_driver();
-    };
-    udp::read(&socket, each, rest).await;
+    }
+    open.departures.clear();
+    open.transmits.clear();
+}
+
+fn take(exchange: &mut Exchange, now: Instant, id: SocketId, arrival: Arrival<'_>) {
+    match arrival {
+        Arrival::Datagram(bytes) => exchange.receive(now, id, bytes),
+        Arrival::Gone(why) => exchange.refused(now, id, why),
+        Arrival::Dropped(_) => {}
+    }
 }

@@ -17,6 +17,7 @@ use super::verdict::{Inquiry, Lookup, Step};
 use crate::item::WireName;
 use crate::outcome::Failure;
 use crate::plan::{Question, defaults};
+use crate::sys::datagrams::Arrivals;
 
 /// What resolver and driver share.
 #[derive(Debug)]
@@ -90,7 +91,7 @@ pub(super) struct State {
 /// Whom the answers come from.
 #[derive(Debug)]
 pub(super) enum Source {
-    Dns { exchange: Box<Exchange>, hosts: Hosts },
+    Dns { exchange: Box<Exchange>, arrivals: Arrivals, hosts: Hosts },
     System(SystemPool),
 }
 
@@ -141,7 +142,7 @@ impl State {
         }
         match &mut self.source {
             Source::System(pool) => Some(pool.ask(now, who, name, question, deadline)),
-            Source::Dns { exchange, hosts } => {
+            Source::Dns { exchange, hosts, .. } => {
                 // What `fetch` asks for was looked up there before it was completed.
                 if let (Who::Probe(_), Some(addresses)) = (&who, hosts.find(name, question)) {
                     self.deliver(who, Lookup::found(addresses));

@@ -1,11 +1,13 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use domain::base::iana::{Class, Opcode, OptRcode, Rcode, Rtype};
+use domain::base::iana::{Class, OptRcode, Rcode, Rtype};
 use domain::base::name::ParsedName;
 use domain::base::{Message, Question, RecordSection};
 use domain::rdata::{A, Aaaa, Cname, Soa};
 
+use super::chance::Case;
+use super::quick;
 use crate::item::WireName;
 
 /// What we take over UDP without fragments, in bytes (DNS flag day 2020).
@@ -82,6 +84,7 @@ pub(crate) fn write_query(
     buffer: &mut Vec<u8>,
     id: u16,
     name: &WireName,
+    case: Case,
     rtype: Rtype,
     edns: bool,
 ) {
@@ -89,7 +92,7 @@ pub(crate) fn write_query(
     buffer.extend_from_slice(&id.to_be_bytes());
     // RD; one question; one additional record with EDNS.
     buffer.extend_from_slice(&[0x01, 0x00, 0, 1, 0, 0, 0, 0, 0, u8::from(edns)]);
-    buffer.extend_from_slice(name.as_wire());
+    case.write(name.as_wire(), buffer);
     buffer.extend_from_slice(&rtype.to_int().to_be_bytes());
     buffer.extend_from_slice(&Class::IN.to_int().to_be_bytes());
     if edns {
@@ -112,27 +115,57 @@ pub(crate) fn id_of(bytes: &[u8]) -> Option<u16> {
     }
 }
 
+/// Whether a message of at least a header has no question.
+pub(crate) fn has_no_question(bytes: &[u8]) -> bool {
+    bytes.get(4..6).is_none_or(|count| count == [0, 0])
+}
+
+/// Where a message with one question has its name, if that is as long as this one.
+pub(crate) fn name_of<'a>(bytes: &'a [u8], name: &WireName) -> &'a [u8] {
+    bytes.get(HEADER..HEADER + name.as_wire().len()).unwrap_or_default()
+}
+
+/// Whether a message has this one question, however its letters are written.
+pub(crate) fn asks(bytes: &[u8], name: &WireName, rtype: Rtype) -> bool {
+    let Some((counted, rest)) = bytes.get(4..).and_then(|rest| rest.split_at_checked(HEADER - 4))
+    else {
+        return false;
+    };
+    let [one, two] = rtype.to_int().to_be_bytes();
+    // Lengths of labels are below the letters, so that they are compared as they are.
+    rest.split_at_checked(name.as_wire().len()).is_some_and(|(written, rest)| {
+        counted[..2] == [0, 1]
+            && rest.get(..4) == Some(&[one, two, 0, 1])
+            && written.eq_ignore_ascii_case(name.as_wire())
+    })
+}
+
 /// Reads the reply to a question. `None`: it answers another question, or none.
 pub(crate) fn read_reply(bytes: &[u8], name: &WireName, rtype: Rtype) -> Option<Reply> {
-    let message = Message::from_octets(bytes).ok()?;
-    let header = message.header();
-    if !header.qr() || header.opcode() != Opcode::QUERY {
+    if id_of(bytes).is_none() || bytes[2] & 0b0111_1000 != 0 {
         return None;
     }
-    let counts = message.header_counts();
-    if counts.qdcount() == 0 {
+    if has_no_question(bytes) {
         // Old servers send back no more than the header when they can't read a query; it is
         // believed only where it can't decide anything about the name.
-        let problem = Problem::Rcode(header.rcode().into());
+        let problem = Problem::Rcode(Rcode::masked_from_int(bytes[3]).into());
         return problem.may_be_edns().then_some(Reply::Useless(problem));
     }
-    let question: Question<ParsedName<&[u8]>> = message.sole_question().ok()?;
-    if question.qtype() != rtype
-        || question.qclass() != Class::IN
-        || !is_name(question.qname(), name)
-    {
+    if !asks(bytes, name, rtype) {
         return None;
     }
+    let question_end = HEADER + name.as_wire().len() + 4;
+    match quick::read(bytes, question_end, rtype) {
+        Some(reply) => Some(reply),
+        None => read_closely(bytes, rtype),
+    }
+}
+
+/// Reads a reply whose question is known to be ours.
+pub(super) fn read_closely(bytes: &[u8], rtype: Rtype) -> Option<Reply> {
+    let message = Message::from_octets(bytes).ok()?;
+    let header = message.header();
+    let question: Question<ParsedName<&[u8]>> = message.sole_question().ok()?;
     if header.tc() {
         return Some(Reply::Cut);
     }
@@ -261,14 +294,6 @@ fn read_authority(message: &Message<&[u8]>, name: &ParsedName<&[u8]>) -> Option<
         }
     }
     Some(authority)
-}
-
-fn is_name(parsed: &ParsedName<&[u8]>, name: &WireName) -> bool {
-    let mut labels = name.labels();
-    parsed.iter().all(|label| {
-        label.is_root()
-            || labels.next().is_some_and(|own| label.as_slice().eq_ignore_ascii_case(own))
-    }) && labels.next().is_none()
 }
 
 fn to_wire(parsed: &ParsedName<&[u8]>) -> Option<WireName> {

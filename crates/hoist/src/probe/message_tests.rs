@@ -5,7 +5,7 @@ use crate::probe::answers::{Answer, name};
 
 fn query(text: &str, rtype: Rtype) -> Vec<u8> {
     let mut buffer = Vec::new();
-    write_query(&mut buffer, 0x1234, &name(text), rtype, true);
+    write_query(&mut buffer, 0x1234, &name(text), Case::SMALL, rtype, true);
     buffer
 }
 
@@ -32,7 +32,7 @@ fn a_query_is_what_domain_reads() {
     assert_eq!((question.qtype(), question.qclass()), (Rtype::AAAA, Class::IN));
     assert_eq!(message.opt().unwrap().udp_payload_size(), 1232);
     let mut plain = Vec::new();
-    write_query(&mut plain, 1, &name("."), Rtype::A, false);
+    write_query(&mut plain, 1, &name("."), Case::SMALL, Rtype::A, false);
     assert!(Message::from_octets(plain.as_slice()).unwrap().opt().is_none());
     assert_eq!(plain.len(), 12 + 1 + 4);
 }

@@ -28,6 +28,7 @@ mod hosts;
 mod inquiries;
 mod job;
 mod message;
+mod quick;
 #[cfg(test)]
 mod rehearsed;
 mod resolver;

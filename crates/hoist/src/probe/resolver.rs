@@ -17,6 +17,7 @@ use super::{driver, servers, system};
 use crate::error::Error;
 use crate::item::DomainName;
 use crate::plan::{DnsPlan, NamesPlan, Question, Via, defaults};
+use crate::sys::datagrams::Arrivals;
 
 /// Looks names up. Cheap to clone; lives on the I/O thread. When the last clone is dropped, so is
 /// all that is under way.
@@ -69,7 +70,8 @@ impl Resolver {
                 };
                 let exchange = Exchange::new(policy, &servers, Chance::new(seed));
                 let hosts = hosts.unwrap_or_default();
-                (Source::Dns { exchange: Box::new(exchange), hosts }, None)
+                let arrivals = Arrivals::new();
+                (Source::Dns { exchange: Box::new(exchange), arrivals, hosts }, None)
             }
         };
         let (source, results) = source;

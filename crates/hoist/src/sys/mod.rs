@@ -1,6 +1,7 @@
 //! What differs between systems, and all that touches files on behalf of sinks.
 
 mod boot;
+pub(crate) mod datagrams;
 mod descriptors;
 mod fs;
 mod getaddrinfo;

@@ -1,5 +1,6 @@
 mod replies;
 mod sockets;
+mod strangers;
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasherDefault;
@@ -9,14 +10,16 @@ use std::time::{Duration, Instant};
 use domain::base::iana::Rtype;
 use slab::Slab;
 
+use super::case::Keeping;
 use super::keys::{Mix, key};
 use super::pending::{About, Handle, Pending, Sent, SentList, Settled, Stamped, State};
 use super::reasons;
 use super::server::{PAUSE, Server, Socket, SocketId};
 use super::waits::Waits;
 use crate::item::WireName;
-use crate::probe::chance::Chance;
+use crate::probe::chance::{Case, Chance, Drawn};
 use crate::probe::message;
+use strangers::Strangers;
 
 /// How long to wait, and how often to ask.
 #[derive(Debug, Clone, Copy)]
@@ -79,6 +82,8 @@ pub(crate) struct Exchange {
     burst_left: u32,
     /// There is no socket to send from before.
     blocked_until: Option<Instant>,
+    /// Looks for what a datagram without a right id may have been meant for.
+    strangers: Strangers,
 }
 
 impl Exchange {
@@ -103,6 +108,7 @@ impl Exchange {
             burst_end: None,
             burst_left: BURST,
             blocked_until: None,
+            strangers: Strangers::default(),
         }
     }
 
@@ -153,6 +159,11 @@ impl Exchange {
     /// The next answer.
     pub(crate) fn poll_settled(&mut self) -> Option<Settled> {
         self.settled.pop_front()
+    }
+
+    /// Queries over UDP that may still be answered.
+    pub(crate) fn live(&self) -> usize {
+        self.ids.len()
     }
 
     /// Questions without an answer.
@@ -206,13 +217,13 @@ impl Exchange {
             }
             let drawn = self.draw(at);
             self.want_socket(now, at);
-            let Some((socket, id)) = drawn else {
+            let Some((socket, drawn)) = drawn else {
                 // Until the shell opens a socket, or for a look at the deadlines.
                 self.blocked_until = Some(self.servers[at].no_sockets_until.unwrap_or(now + PAUSE));
                 return None;
             };
             self.queue.pop_front();
-            return Some(self.transmit(now, who.index, at, socket, id, buffer));
+            return Some(self.transmit(now, who.index, at, socket, drawn, buffer));
         }
     }
 
@@ -249,7 +260,7 @@ impl Exchange {
                 self.tcp_queue.push_back(who);
                 continue;
             }
-            let Some((id, _)) = self.chance.draw(1) else {
+            let Some(Drawn { id, .. }) = self.chance.draw(1) else {
                 self.tcp_queue.push_back(who);
                 continue;
             };
@@ -257,7 +268,7 @@ impl Exchange {
             pending.queries += 1;
             pending.tcp_id = id;
             let edns = !pending.plain && !self.servers[server].plain;
-            message::write_query(buffer, id, &pending.name, pending.rtype, edns);
+            message::write_query(buffer, id, &pending.name, Case::SMALL, pending.rtype, edns);
             let deadline = pending.deadline.min(now + self.policy.timeout_max);
             let who = self.enter(who.index, State::Tcp);
             self.waits.until(deadline, who);
@@ -329,9 +340,10 @@ impl Exchange {
         index: u32,
         at: usize,
         socket: SocketId,
-        id: u16,
+        drawn: Drawn,
         buffer: &mut Vec<u8>,
     ) -> Transmit {
+        let Drawn { id, case, .. } = drawn;
         self.burst_left -= 1;
         self.ids.insert(key(socket, id), index);
         let server = &mut self.servers[at];
@@ -349,8 +361,10 @@ impl Exchange {
         pending.stay = false;
         pending.tries += 1;
         pending.queries += 1;
-        pending.sent.push(Sent { socket, id, plain });
-        message::write_query(buffer, id, &pending.name, pending.rtype, !plain);
+        let breaks_case = self.servers[at].keeping == Keeping::Broken;
+        let case = if breaks_case { Case::SMALL } else { case };
+        pending.sent.push(Sent { socket, id, case, plain });
+        message::write_query(buffer, id, &pending.name, case, pending.rtype, !plain);
         self.waits.answer(now, pending.tries, pending.deadline, who);
         Transmit { socket, handle: Handle { index, serial: pending.serial } }
     }

@@ -8,6 +8,7 @@
 //! `poll_transmit` and `poll_tcp` give, hand in what arrives, call `handle_timeout` at
 //! `next_timeout`, take what `poll_settled` has.
 
+mod case;
 mod keys;
 mod machine;
 mod pending;
@@ -17,6 +18,6 @@ mod server;
 mod tests;
 mod waits;
 
-pub(crate) use machine::{Exchange, Policy, Tcp};
+pub(crate) use machine::{Exchange, Policy, Tcp, Transmit};
 pub(crate) use pending::{Handle, Resolved, Settled};
 pub(crate) use server::SocketId;

@@ -6,6 +6,7 @@ use domain::base::iana::Rtype;
 use super::server::SocketId;
 use crate::item::WireName;
 use crate::outcome::Failure;
+use crate::probe::chance::Case;
 use crate::probe::message::Problem;
 
 /// A question under way.
@@ -115,6 +116,7 @@ pub(super) enum About {
 pub(super) struct Sent {
     pub(super) socket: SocketId,
     pub(super) id: u16,
+    pub(super) case: Case,
     pub(super) plain: bool,
 }
 

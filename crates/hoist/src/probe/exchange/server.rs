@@ -1,6 +1,8 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use super::case::Keeping;
+
 /// A socket that is connected to one server, by the number under which the machine knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct SocketId(pub(crate) u32);
@@ -41,6 +43,7 @@ pub(super) struct Server {
     pub(super) no_sockets_until: Option<Instant>,
     /// EDNS broke this one.
     pub(super) plain: bool,
+    pub(super) keeping: Keeping,
     pub(super) last_reply: Option<Instant>,
     /// Times in a row that nobody listened there.
     pub(super) refusals: u32,
@@ -64,6 +67,7 @@ impl Server {
             wanting: false,
             no_sockets_until: None,
             plain: false,
+            keeping: Keeping::Unknown(0),
             last_reply: None,
             refusals: 0,
             trouble: None,

@@ -171,7 +171,11 @@ fn what_is_not_the_answer_is_as_if_it_had_not_come() {
     let sent = world.sent();
     let (query, other) = (&sent[0], &sent[1]);
     let id = u16::from_be_bytes([query.bytes[0], query.bytes[1]]);
-    world.receive(query, &query.answer().id(id ^ 1).a("n0.example", [6, 6, 6, 6]).bytes());
+    // A wrong id for a question that nobody asks from this socket.
+    let asks_none = Answer::to(&other.bytes).id(id ^ 1).a("n1.example", [6, 6, 6, 6]).bytes();
+    if other.socket != query.socket {
+        world.receive(query, &asks_none);
+    }
     let wrong_name = Answer::to(&other.bytes).id(id).a("n1.example", [6, 6, 6, 6]).bytes();
     world.receive(query, &wrong_name);
     world.exchange.receive(world.now, SocketId(77), &query.found());
@@ -179,6 +183,91 @@ fn what_is_not_the_answer_is_as_if_it_had_not_come() {
     world.receive(query, &[]);
     assert!(world.settled().is_none());
     world.receive(query, &query.found());
+    assert!(world.is_found());
+}
+
+#[test]
+fn a_guessed_id_moves_the_question_to_tcp() {
+    let mut world = World::new(1);
+    world.ask(0);
+    let query = world.one();
+    let id = u16::from_be_bytes([query.bytes[0], query.bytes[1]]);
+    let forged = |id| query.answer().id(id).a("n0.example", [6, 6, 6, 6]).bytes();
+    world.receive(&query, &forged(id ^ 1));
+    assert!(world.settled().is_none());
+    let mut buffer = Vec::new();
+    let tcp = world.exchange.poll_tcp(world.now, &mut buffer).expect("it goes over TCP");
+    // His next guess is right, and late.
+    world.receive(&query, &forged(id));
+    assert!(world.settled().is_none());
+    let answer = Answer::to(&buffer).a("n0.example", [192, 0, 2, 1]).bytes();
+    world.exchange.tcp_ended(world.now, tcp, Some(&answer));
+    assert!(world.is_found());
+    world.assert_clean();
+}
+
+#[test]
+fn guesses_are_looked_at_no_more_than_so_often() {
+    let mut world = World::new(1);
+    world.ask(0);
+    let query = world.one();
+    let id = u16::from_be_bytes([query.bytes[0], query.bytes[1]]);
+    let others = Answer::to(&query.bytes).id(id ^ 1).bytes();
+    let mut junk = others.clone();
+    junk[13] ^= 1;
+    for _ in 0..1000 {
+        world.receive(&query, &junk);
+    }
+    world.receive(&query, &others);
+    let mut buffer = Vec::new();
+    assert!(world.exchange.poll_tcp(world.now, &mut buffer).is_none());
+    world.pass(10 * MS);
+    world.receive(&query, &others);
+    assert!(world.exchange.poll_tcp(world.now, &mut buffer).is_some());
+}
+
+/// The name as the query has it, with all letters small.
+fn lowered(query: &Query) -> Vec<u8> {
+    let mut bytes = query.bytes.clone();
+    bytes[12..].make_ascii_lowercase();
+    bytes
+}
+
+#[test]
+fn a_server_that_keeps_the_case_is_not_believed_without() {
+    let mut world = World::new(1);
+    world.ask(0);
+    let query = world.one();
+    assert_ne!(lowered(&query), query.bytes);
+    world.receive(&query, &query.found());
+    assert!(world.is_found());
+    world.ask(1);
+    let query = world.one();
+    let small = Answer::to(&lowered(&query)).a("n1.example", [6, 6, 6, 6]).bytes();
+    world.receive(&query, &small);
+    assert!(world.settled().is_none());
+    let mut buffer = Vec::new();
+    assert!(world.exchange.poll_tcp(world.now, &mut buffer).is_some());
+    assert_eq!(buffer[2..].to_ascii_lowercase(), buffer[2..], "over TCP it is not needed");
+}
+
+#[test]
+fn a_server_that_breaks_the_case_is_asked_without() {
+    let mut world = World::new(1);
+    let mut buffer = Vec::new();
+    for owner in 0..3 {
+        world.ask(owner);
+        let query = world.one();
+        world.receive(&query, &Answer::to(&lowered(&query)).bytes());
+        assert!(world.settled().is_none());
+        let tcp = world.exchange.poll_tcp(world.now, &mut buffer).unwrap();
+        world.exchange.tcp_ended(world.now, tcp, Some(&Answer::to(&buffer).bytes()));
+        assert!(world.settled().is_some());
+    }
+    world.ask(3);
+    let query = world.one();
+    assert_eq!(lowered(&query), query.bytes);
+    world.receive(&query, &query.found());
     assert!(world.is_found());
 }
 

@@ -1,20 +1,21 @@
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
+use std::rc::Rc;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
-use tokio::net::UdpSocket;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::Ready;
 
 use super::is_shortage;
+use crate::sys::datagrams::{self, Arrivals, Departures};
 
 /// Bytes of a socket's receive buffer that are asked for: some 1,300 small answers. Few systems
 /// give so much to a program without privilege; there the default of 270 must do.
 const RECEIVE_BUFFER: usize = 1 << 20;
-/// Datagrams read before others have a turn.
-const BATCH: usize = 64;
-/// Bytes of a datagram that are read. We announce 1,232, and take more from a server that does
-/// not listen, as far as a frame usually goes.
-const DATAGRAM: usize = 4096;
+/// Calls before others have a turn.
+const CALLS: usize = 4;
+/// After an error that may stay, which must not make a busy loop.
+const ERROR_PAUSE: Duration = Duration::from_millis(20);
 
 /// Why there is no socket.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,8 +36,9 @@ pub(crate) fn open(server: SocketAddr) -> Result<UdpSocket, NoSocket> {
         {
             let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
         }
+        datagrams::count_drops(&socket);
         socket.connect(&server.into())?;
-        UdpSocket::from_std(socket.into())
+        Ok(socket.into())
     };
     open().map_err(|error| {
         if is_shortage(&error) {
@@ -47,21 +49,21 @@ pub(crate) fn open(server: SocketAddr) -> Result<UdpSocket, NoSocket> {
     })
 }
 
-/// How sending a datagram went.
+/// How sending went.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum SendEnd {
-    Sent,
+    /// So many.
+    Sent(usize),
     /// There is no room now.
     Later,
     /// Nobody listens there, or, with a reason, the network does not go there.
     Gone(Option<String>),
 }
 
-/// Sends at once or not at all.
-pub(crate) fn send(socket: &UdpSocket, bytes: &[u8]) -> SendEnd {
-    // Past tokio, which would first wait for an event to learn that a new socket is writable.
-    match SockRef::from(socket).send(bytes) {
-        Ok(_) => SendEnd::Sent,
+/// Sends datagrams from number `from` on, at once or not at all.
+pub(crate) fn send(socket: &UdpSocket, out: &Departures, from: usize) -> SendEnd {
+    match datagrams::send(socket, out, from) {
+        Ok(sent) => SendEnd::Sent(sent),
         Err(error) => match error.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => SendEnd::Later,
             io::ErrorKind::ConnectionRefused => SendEnd::Gone(None),
@@ -77,40 +79,65 @@ pub(crate) enum Arrival<'a> {
     Datagram(&'a [u8]),
     /// Nobody listens there, or, with a reason, the network does not go there.
     Gone(Option<String>),
+    /// So many datagrams have found no room since the socket was opened.
+    Dropped(u32),
 }
 
-/// Reads for ever; `each` is called for what comes in, and `rest` after a number of them.
-pub(crate) async fn read(
+/// What was left when reading stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rest {
+    Nothing,
+    /// Perhaps more.
+    More,
+    /// An error that may stay.
+    Strange,
+}
+
+/// Reads what has come; `each` is called for it.
+pub(crate) fn receive(
     socket: &UdpSocket,
+    arrivals: &mut Arrivals,
     mut each: impl FnMut(Arrival<'_>),
-    mut rest: impl FnMut(),
-) {
-    let mut buffer = [0; DATAGRAM];
-    loop {
-        let ready = socket.readable().await;
-        let mut strange = ready.is_err();
-        let mut read = 0;
-        while read < BATCH && !strange {
-            match socket.try_recv(&mut buffer) {
-                Ok(length) => each(Arrival::Datagram(&buffer[..length])),
-                Err(error) => match error.kind() {
-                    io::ErrorKind::WouldBlock => break,
-                    io::ErrorKind::Interrupted => {}
-                    io::ErrorKind::ConnectionRefused => each(Arrival::Gone(None)),
-                    io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
-                        each(Arrival::Gone(Some(error.to_string())));
-                    }
-                    _ => strange = true,
-                },
+) -> Rest {
+    for _ in 0..CALLS {
+        match datagrams::receive(socket, arrivals) {
+            Ok(count) => {
+                (0..count).for_each(|at| each(Arrival::Datagram(arrivals.datagram(at))));
+                if let Some(dropped) = arrivals.dropped() {
+                    each(Arrival::Dropped(dropped));
+                }
+                if count < datagrams::MANY {
+                    return Rest::Nothing;
+                }
             }
-            read += 1;
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock => return Rest::Nothing,
+                io::ErrorKind::Interrupted => {}
+                io::ErrorKind::ConnectionRefused => each(Arrival::Gone(None)),
+                io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+                    each(Arrival::Gone(Some(error.to_string())));
+                }
+                _ => return Rest::Strange,
+            },
         }
-        rest();
-        if strange {
-            // An error that may stay must not make this a busy loop.
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        } else {
-            tokio::task::yield_now().await;
+    }
+    Rest::More
+}
+
+/// Calls `read` whenever something has come, for ever.
+pub(crate) async fn watch(socket: Rc<UdpSocket>, mut read: impl FnMut(&UdpSocket) -> Rest) {
+    // Where it can't be watched it is looked at now and then.
+    let watched = datagrams::watched(Rc::clone(&socket));
+    loop {
+        let ready = match &watched {
+            Ok(watched) => watched.readable().await,
+            Err(_) => Err(io::ErrorKind::Other.into()),
+        };
+        let rest = read(&socket);
+        match (rest, ready) {
+            (Rest::Nothing, Ok(mut ready)) => ready.clear_ready_matching(Ready::READABLE),
+            (Rest::More, Ok(_)) => tokio::task::yield_now().await,
+            _ => tokio::time::sleep(ERROR_PAUSE).await,
         }
     }
 }

@@ -7,6 +7,7 @@ use domain::base::iana::Rcode;
 use super::{Exchange, PAUSE, Tcp, key, narrow};
 use crate::item::WireName;
 use crate::outcome::Failure;
+use crate::probe::chance::Case;
 use crate::probe::exchange::pending::{About, Complaint, Pending, Resolved, Sent, Settled, State};
 use crate::probe::exchange::reasons;
 use crate::probe::exchange::server::{Server, SocketId};
@@ -33,24 +34,24 @@ impl Exchange {
     /// it had not come.
     pub(crate) fn receive(&mut self, now: Instant, socket: SocketId, bytes: &[u8]) {
         let Some(id) = message::id_of(bytes) else { return };
-        let Some(&index) = self.ids.get(&key(socket, id)) else { return };
+        let Some(&index) = self.ids.get(&key(socket, id)) else {
+            return self.receive_stranger(now, socket, bytes);
+        };
         let pending = &self.pending[index as usize];
         let Some(sent) = pending.sent.find(socket, id) else { return };
         let Some(reply) = message::read_reply(bytes, &pending.name, pending.rtype) else { return };
         let at = self.sockets[socket.0 as usize].server;
         self.servers[at].replied(now);
+        if !self.is_as_asked(at, index, sent, bytes) {
+            return self.ask_over_tcp(index, at);
+        }
+        let pending = &self.pending[index as usize];
         if sent.plain && !matches!(reply, Reply::Useless(_)) {
             self.servers[at].plain = true;
         }
         match reply {
             Reply::Cut if pending.state == State::Tcp => {}
-            Reply::Cut => {
-                let deadline = pending.deadline;
-                self.pending[index as usize].server = Some(at);
-                let who = self.enter(index, State::Tcp);
-                self.tcp_queue.push_back(who);
-                self.waits.until(deadline, who);
-            }
+            Reply::Cut => self.ask_over_tcp(index, at),
             Reply::Useless(problem) => {
                 let is_last = pending.state == State::Sent && pending.sent.last() == Some(sent);
                 self.forget(index, sent);
@@ -70,6 +71,27 @@ impl Exchange {
             }
             decisive => self.decide(index, at, decisive),
         }
+    }
+
+    /// Whether the name in a reply has its letters as they were written, or the server is known not
+    /// to care. A reply without a question can't say.
+    fn is_as_asked(&mut self, at: usize, index: u32, sent: Sent, bytes: &[u8]) -> bool {
+        let name = &self.pending[index as usize].name;
+        if sent.case == Case::SMALL || message::has_no_question(bytes) {
+            return true;
+        }
+        let same = sent.case.is_of(name.as_wire(), message::name_of(bytes, name));
+        self.servers[at].keeping.answered(same)
+    }
+
+    /// The question goes over TCP from now on, and to the server `at`.
+    pub(super) fn ask_over_tcp(&mut self, index: u32, at: usize) {
+        let pending = &mut self.pending[index as usize];
+        pending.server = Some(at);
+        let deadline = pending.deadline;
+        let who = self.enter(index, State::Tcp);
+        self.tcp_queue.push_back(who);
+        self.waits.until(deadline, who);
     }
 
     /// The connection is over: with an answer or without.

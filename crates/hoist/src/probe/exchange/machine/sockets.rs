@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::{Exchange, PAUSE, key, narrow};
+use crate::probe::chance::Drawn;
 use crate::probe::exchange::server::{Socket, SocketId};
 
 /// Queries after which a socket is replaced, so that its port does not stay a fixed target; half
@@ -31,8 +32,8 @@ impl Exchange {
 
     /// The socket is there and connected; this is its number.
     pub(crate) fn socket_opened(&mut self, wanted: Wanted) -> SocketId {
-        let (more, _) = self.chance.draw(1).unwrap_or_default();
-        let worn_at = WORN + u32::from(more) % (WORN / 2);
+        let more = self.chance.draw(1).map_or(0, |drawn| u32::from(drawn.id));
+        let worn_at = WORN + more % (WORN / 2);
         let socket = Socket { server: wanted.server, live: 0, used: 0, worn_at, retired: false };
         let id = SocketId(narrow(self.sockets.insert(socket)));
         let server = &mut self.servers[wanted.server];
@@ -89,14 +90,14 @@ impl Exchange {
     }
 
     /// A socket and an id that no other query has.
-    pub(super) fn draw(&mut self, at: usize) -> Option<(SocketId, u16)> {
+    pub(super) fn draw(&mut self, at: usize) -> Option<(SocketId, Drawn)> {
         let pool = &self.servers[at].pool;
         if pool.is_empty() {
             return None;
         }
         (0..16)
             .map_while(|_| self.chance.draw(pool.len()))
-            .map(|(id, at)| (pool[at], id))
-            .find(|(socket, id)| !self.ids.contains_key(&key(*socket, *id)))
+            .map(|drawn| (pool[drawn.place], drawn))
+            .find(|(socket, drawn)| !self.ids.contains_key(&key(*socket, drawn.id)))
     }
 }

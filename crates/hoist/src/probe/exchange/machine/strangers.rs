@@ -1,0 +1,60 @@
+//! Datagrams that have the right port and the right question, and an id that was never sent: someone
+//! guesses. The next guess may be right, so that name is asked for over TCP.
+
+use std::time::{Duration, Instant};
+
+use super::{Exchange, State, narrow};
+use crate::probe::exchange::server::SocketId;
+use crate::probe::message;
+
+/// Bounds what whoever sends them can make us do: each look is at all questions.
+#[derive(Debug, Default)]
+pub(super) struct Strangers {
+    since: Option<Instant>,
+    looks: u32,
+}
+
+/// Looks in each such time: of 4,096 questions they take some 2 ms of it.
+const LOOKS: u32 = 64;
+const EACH: Duration = Duration::from_millis(10);
+
+impl Strangers {
+    fn may_look(&mut self, now: Instant) -> bool {
+        if self.since.is_none_or(|since| since + EACH <= now) {
+            *self = Self { since: Some(now), looks: 0 };
+        }
+        self.looks += 1;
+        self.looks <= LOOKS
+    }
+}
+
+impl Exchange {
+    /// A datagram that has the id of no query that may be answered.
+    pub(super) fn receive_stranger(&mut self, now: Instant, socket: SocketId, bytes: &[u8]) {
+        if message::has_no_question(bytes) || !self.strangers.may_look(now) {
+            return;
+        }
+        let meant: Vec<u32> = self
+            .pending
+            .iter()
+            .filter(|(_, pending)| {
+                pending.sent.iter().any(|sent| sent.socket == socket)
+                    && message::asks(bytes, &pending.name, pending.rtype)
+            })
+            .map(|(index, _)| narrow(index))
+            .collect();
+        for index in meant {
+            // None of the ids that he may yet guess counts any more.
+            while let Some(sent) = self.pending[index as usize].sent.last() {
+                self.forget(index, sent);
+            }
+            if self.pending[index as usize].state != State::Tcp {
+                let Some(at) = self.sockets.get(socket.0 as usize).map(|socket| socket.server)
+                else {
+                    return;
+                };
+                self.ask_over_tcp(index, at);
+            }
+        }
+    }
+}
