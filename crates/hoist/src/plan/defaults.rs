@@ -21,6 +21,10 @@ pub const FOREVER: Duration = Duration::from_hours(10 * 365 * 24);
 /// Names in flight: what a resolver on the local network answers without loss.
 pub const PROBE_IN_FLIGHT: NonZeroUsize = count(4096);
 
+/// Names at hand that are not asked yet: more than can be asked before the list is looked at again,
+/// and few enough that what is kept of them stays in the processor's cache.
+pub const PROBE_READ_AHEAD: usize = 1024;
+
 /// Items that may be admitted at once: in flight, waiting for their origin, or for their turn.
 pub const ADMITTED_ITEMS: NonZeroUsize = count(65_536);
 

@@ -16,7 +16,7 @@ use super::exchange::{Exchange, SocketId, Tcp, Transmit};
 use super::inquiries::{Shared, Source};
 use super::transport::tcp;
 use super::transport::udp::{self, Arrival, NoSocket, Rest, SendEnd};
-use crate::sys::datagrams::Departures;
+use crate::sys::datagrams::{Departures, TOGETHER};
 
 /// Between two looks at the sockets while many queries are under way.
 const LOOK: Duration = Duration::from_millis(1);
@@ -32,7 +32,8 @@ pub(super) async fn drive(shared: Rc<Shared>, tasks: TaskTracker) {
         tasks,
         sockets: Vec::new(),
         open: 0,
-        touched: Vec::new(),
+        departures: Departures::new(),
+        together: TOGETHER,
         buffer: Vec::with_capacity(512),
         next_look: None,
         over: CancellationToken::new(),
@@ -65,8 +66,10 @@ struct Shell {
     sockets: Vec<Option<Open>>,
     /// How many there are.
     open: usize,
-    /// Those that have something to send.
-    touched: Vec<SocketId>,
+    /// All from one socket.
+    departures: Departures<Transmit>,
+    /// So many of them may go as one parcel.
+    together: usize,
     buffer: Vec<u8>,
     /// At all sockets, none of which is watched.
     next_look: Option<Instant>,
@@ -77,9 +80,6 @@ struct Shell {
 struct Open {
     socket: Rc<UdpSocket>,
     watcher: Option<AbortHandle>,
-    departures: Departures,
-    /// What `departures` are, to the exchange.
-    transmits: Vec<Transmit>,
 }
 
 impl Drop for Open {
@@ -176,26 +176,46 @@ impl Shell {
                     }
                 }
             }
+            let mut from = None;
             while let Some(transmit) = exchange.poll_transmit(now, &mut self.buffer) {
-                let Some(Some(open)) = self.sockets.get_mut(transmit.socket.0 as usize) else {
-                    exchange.not_sent(now, transmit);
-                    continue;
-                };
-                if open.departures.is_empty() {
-                    self.touched.push(transmit.socket);
+                if from.is_some_and(|id| id != transmit.socket) {
+                    self.depart(exchange, now, from);
                 }
-                open.departures.push(&self.buffer);
-                open.transmits.push(transmit);
+                from = Some(transmit.socket);
+                self.departures.push(&self.buffer, transmit);
             }
-            while let Some(id) = self.touched.pop() {
-                if let Some(Some(open)) = self.sockets.get_mut(id.0 as usize) {
-                    depart(exchange, now, id, open);
-                }
-            }
+            self.depart(exchange, now, from);
             if !exchange.wants_socket() {
                 return;
             }
         }
+    }
+
+    /// Sends all that waits. What does not go is told.
+    fn depart(&mut self, exchange: &mut Exchange, now: Instant, from: Option<SocketId>) {
+        let Some(id) = from else { return };
+        let Some(Some(open)) = self.sockets.get(id.0 as usize) else { return };
+        let out = &mut self.departures;
+        let mut gone = 0;
+        while gone < out.len() {
+            match udp::send(&open.socket, out, gone, self.together) {
+                SendEnd::Sent(sent) => gone += sent,
+                SendEnd::OneByOne => self.together = 1,
+                SendEnd::Later => {
+                    out.tags(gone).for_each(|transmit| exchange.not_sent(now, transmit));
+                    break;
+                }
+                SendEnd::Gone(why) => {
+                    let parcel = out.together(gone, self.together);
+                    for transmit in out.tags(gone).take(parcel) {
+                        exchange.not_sent(now, transmit);
+                    }
+                    exchange.refused(now, id, why);
+                    gone += parcel;
+                }
+            }
+        }
+        out.clear();
     }
 
     fn add(&mut self, id: SocketId, socket: UdpSocket) {
@@ -204,12 +224,7 @@ impl Shell {
             self.sockets.resize_with(at + 1, || None);
         }
         self.open += 1;
-        self.sockets[at] = Some(Open {
-            socket: Rc::new(socket),
-            watcher: None,
-            departures: Departures::default(),
-            transmits: Vec::new(),
-        });
+        self.sockets[at] = Some(Open { socket: Rc::new(socket), watcher: None });
         if self.next_look.is_none() {
             self.watch(at);
         }
@@ -248,30 +263,6 @@ impl Shell {
             shared.wake_driver();
         });
     }
-}
-
-/// Sends all that waits at a socket. What does not go is told.
-fn depart(exchange: &mut Exchange, now: Instant, id: SocketId, open: &mut Open) {
-    let mut gone = 0;
-    while gone < open.departures.len() {
-        match udp::send(&open.socket, &open.departures, gone) {
-            SendEnd::Sent(sent) => gone += sent,
-            SendEnd::Later => {
-                // From the last to the first, so that they stand in the queue as before.
-                for transmit in open.transmits.drain(gone..).rev() {
-                    exchange.not_sent(now, transmit);
-                }
-                break;
-            }
-            SendEnd::Gone(why) => {
-                exchange.not_sent(now, open.transmits[gone]);
-                exchange.refused(now, id, why);
-                gone += 1;
-            }
-        }
-    }
-    open.departures.clear();
-    open.transmits.clear();
 }
 
 fn take(exchange: &mut Exchange, now: Instant, id: SocketId, arrival: Arrival<'_>) {

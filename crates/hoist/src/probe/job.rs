@@ -89,6 +89,14 @@ impl Job for ProbeJob {
         self.resolver.ask(start.ticket.0, &item.name, self.question, eager, start.deadline);
     }
 
+    fn useful(&self) -> usize {
+        self.resolver.useful()
+    }
+
+    fn read_ahead(&self) -> usize {
+        defaults::PROBE_READ_AHEAD
+    }
+
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event<Lookup, Infallible>> {
         self.resolver.poll_answered(cx).map(|(ticket, lookup)| Event::Ended(Ticket(ticket), lookup))
     }

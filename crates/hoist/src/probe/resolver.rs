@@ -83,6 +83,14 @@ impl Resolver {
         Ok(Self { guard: Rc::new(Guard { shared, search, timeout }) })
     }
 
+    /// Names that it can ask for at once, and some that are next.
+    pub(crate) fn useful(&self) -> usize {
+        match &self.guard.shared.state.borrow().source {
+            Source::Dns { exchange, .. } => exchange.useful(),
+            Source::System(_) => usize::MAX,
+        }
+    }
+
     /// Asks; the answer comes out of `answered`, with the token, by the deadline at the latest.
     pub(crate) fn ask(
         &self,

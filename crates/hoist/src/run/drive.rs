@@ -181,6 +181,7 @@ impl<'a, J: Job> Drive<'a, J> {
     fn has_room(&self) -> bool {
         let (held, weight) = self.record.as_ref().map_or((0, 0), Record::load);
         self.schedule.has_room()
+            && self.schedule.fresh() < self.job.read_ahead()
             && self.record.as_ref().is_none_or(|record| record.recorder.has_room())
             && self.outbox.len() + held < defaults::ADMITTED_ITEMS.get()
             && self.outbox.weight() + weight < defaults::ADMITTED_BYTES
@@ -353,7 +354,9 @@ impl<'a, J: Job> Drive<'a, J> {
     }
 
     fn start(&mut self, now: Instant) {
-        while let Some(start) = self.schedule.start(now) {
+        while self.schedule.in_flight() < self.job.useful()
+            && let Some(start) = self.schedule.start(now)
+        {
             if start.attempt > 1 {
                 add(&self.report.counters().retries, 1);
             }

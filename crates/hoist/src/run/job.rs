@@ -36,6 +36,17 @@ pub(crate) trait Job {
     /// Begins an attempt. It has its permits until it shows up in `poll_event`.
     fn start(&mut self, start: Start, item: &mut Self::Item);
 
+    /// Attempts that are of use at once. More would only wait where the job keeps them.
+    fn useful(&self) -> usize {
+        usize::MAX
+    }
+
+    /// Items that need be at hand, not yet asked. Where origins are many, the more the better: one of
+    /// them may be slow.
+    fn read_ahead(&self) -> usize {
+        usize::MAX
+    }
+
     /// The loop is about to wait: what was gathered goes on its way. False when it has no room there,
     /// and this is to be called again soon.
     fn flush(&mut self) -> bool {

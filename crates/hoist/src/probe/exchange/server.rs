@@ -44,6 +44,8 @@ pub(super) struct Server {
     /// EDNS broke this one.
     pub(super) plain: bool,
     pub(super) keeping: Keeping,
+    /// The socket of what goes out at this moment.
+    pub(super) chosen: Option<(Instant, SocketId)>,
     pub(super) last_reply: Option<Instant>,
     /// Times in a row that nobody listened there.
     pub(super) refusals: u32,
@@ -68,6 +70,7 @@ impl Server {
             no_sockets_until: None,
             plain: false,
             keeping: Keeping::Unknown(0),
+            chosen: None,
             last_reply: None,
             refusals: 0,
             trouble: None,

@@ -3,6 +3,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::rc::Rc;
 use std::time::Duration;
 
+use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::Ready;
 
@@ -56,14 +57,23 @@ pub(crate) enum SendEnd {
     Sent(usize),
     /// There is no room now.
     Later,
+    /// The way there takes no parcels; each is to be sent by itself.
+    OneByOne,
     /// Nobody listens there, or, with a reason, the network does not go there.
     Gone(Option<String>),
 }
 
-/// Sends datagrams from number `from` on, at once or not at all.
-pub(crate) fn send(socket: &UdpSocket, out: &Departures, from: usize) -> SendEnd {
-    match datagrams::send(socket, out, from) {
+/// Sends datagrams from number `from` on, at once or not at all; up to `most` of the same length as
+/// one parcel.
+pub(crate) fn send<T: Copy>(
+    socket: &UdpSocket,
+    out: &Departures<T>,
+    from: usize,
+    most: usize,
+) -> SendEnd {
+    match datagrams::send(socket, out, from, most) {
         Ok(sent) => SendEnd::Sent(sent),
+        Err(error) if most > 1 && refuses_parcels(&error) => SendEnd::OneByOne,
         Err(error) => match error.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => SendEnd::Later,
             io::ErrorKind::ConnectionRefused => SendEnd::Gone(None),
@@ -71,6 +81,14 @@ pub(crate) fn send(socket: &UdpSocket, out: &Departures, from: usize) -> SendEnd
             _ => SendEnd::Gone(Some(error.to_string())),
         },
     }
+}
+
+/// Whether it is the parcel that the kernel or the interface does not take (udp(7)).
+fn refuses_parcels(error: &io::Error) -> bool {
+    matches!(
+        Errno::from_io_error(error),
+        Some(Errno::IO | Errno::INVAL | Errno::MSGSIZE | Errno::OPNOTSUPP | Errno::NOPROTOOPT)
+    )
 }
 
 /// What came in.

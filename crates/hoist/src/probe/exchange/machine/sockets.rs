@@ -89,15 +89,33 @@ impl Exchange {
         }
     }
 
-    /// A socket and an id that no other query has.
-    pub(super) fn draw(&mut self, at: usize) -> Option<(SocketId, Drawn)> {
-        let pool = &self.servers[at].pool;
+    /// A socket and an id that no other query has. What goes out at the same moment goes by the same
+    /// socket, as far as it is the same server's: the kernel then takes it together.
+    pub(super) fn draw(&mut self, now: Instant, at: usize) -> Option<(SocketId, Drawn)> {
+        let socket = self.choose_socket(now, at)?;
+        (0..16)
+            .map_while(|_| self.chance.draw(1))
+            .map(|drawn| (socket, drawn))
+            .find(|(socket, drawn)| !self.ids.contains_key(&key(*socket, drawn.id)))
+    }
+
+    fn choose_socket(&mut self, now: Instant, at: usize) -> Option<SocketId> {
+        let server = &mut self.servers[at];
+        let pool = &server.pool;
+        if let Some((moment, socket)) = server.chosen
+            && moment == now
+            && pool.contains(&socket)
+        {
+            return Some(socket);
+        }
         if pool.is_empty() {
             return None;
         }
-        (0..16)
-            .map_while(|_| self.chance.draw(pool.len()))
-            .map(|drawn| (pool[drawn.place], drawn))
-            .find(|(socket, drawn)| !self.ids.contains_key(&key(*socket, drawn.id)))
+        // The one of two that less is expected from, so that no buffer runs over beside empty ones.
+        let mut draw = || self.chance.draw(pool.len()).map(|drawn| pool[drawn.place]);
+        let two = [draw()?, draw()?];
+        let socket = two.into_iter().min_by_key(|socket| self.sockets[socket.0 as usize].live)?;
+        server.chosen = Some((now, socket));
+        Some(socket)
     }
 }
