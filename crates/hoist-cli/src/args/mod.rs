@@ -4,6 +4,7 @@
 //!
 //! Nothing here runs anything, and only help and usage errors are printed.
 
+mod answers;
 mod check;
 mod completions;
 mod cookie_file;
@@ -37,6 +38,7 @@ use std::path::PathBuf;
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
+pub(crate) use answers::Only;
 pub(crate) use check::{CheckFormat, CheckJob};
 pub(crate) use countries::ALL as COUNTRIES;
 pub(crate) use exit::Allowance;

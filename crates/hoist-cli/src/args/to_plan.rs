@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use hoist::plan::{
     DnsPlan, Existing, Family, Patience, ProbePlan, Question, RequestPlan, ShardLimits, SinkPlan,
-    TlsPlan,
+    TlsPlan, Via,
 };
 use hoist::{GetPlan, plan::Limits};
 use http::HeaderValue;
@@ -20,7 +20,7 @@ use super::input::{self, Given};
 use super::names;
 use super::naming;
 use super::network;
-use super::probe::{ProbeArgs, ProbeJob, RecordType};
+use super::probe::{ProbeArgs, ProbeJob};
 use super::roots;
 use super::said::Refused;
 
@@ -29,9 +29,10 @@ const FLAGS_FOLDER: &str = "downloaded";
 
 impl ProbeArgs {
     pub(super) fn into_job(self) -> Result<ProbeJob, Refused> {
+        let question = self.answers.question().map_err(|why| Refused::Usage("probe", why))?;
         let plan = ProbePlan {
             limits: Limits { in_flight: self.max, ..Limits::probe() },
-            question: question(&self.types),
+            question,
             dns: DnsPlan {
                 timeout: self.timeout,
                 retries: self.retries,
@@ -41,6 +42,11 @@ impl ProbeArgs {
             output: None,
             seed: None,
         };
+        if let (Question::Records(_), Via::System) = (question, &plan.dns.via) {
+            let message = "--via system tells addresses alone; other types are asked of servers: \
+                           --via resolv-conf, or --via dns://IP:PORT";
+            return Err(Refused::Usage("probe", message.to_owned()));
+        }
         let words = input::Words::new(self.words, self.max_len, self.tlds);
         let given = Given { arguments: self.names, list: self.input, words, ..Given::default() };
         let input = match given.open()? {
@@ -49,6 +55,7 @@ impl ProbeArgs {
                 .open()?
                 .ok_or_else(|| Refused::Usage("probe", "there is nothing to probe".to_owned()))?,
         };
+        let only = self.answers.only();
         let Self { format, ordered, output, ledger, exit, .. } = self;
         let output = output.filter(|path| path.as_os_str() != "-");
         let on_record = output.as_deref().is_some_and(|path| input.is_list && can_be_cut(path));
@@ -58,7 +65,7 @@ impl ProbeArgs {
         }
         let ledger = on_record.then(|| ledger.plan(input.stdin.is_some()));
         let allowed = exit.fail_above;
-        Ok(ProbeJob { plan, input, format, ordered, output, ledger, allowed })
+        Ok(ProbeJob { plan, input, format, only, ordered, output, ledger, allowed })
     }
 }
 
@@ -67,15 +74,6 @@ fn can_be_cut(path: &Path) -> bool {
     match std::fs::metadata(path) {
         Ok(meta) => meta.is_file(),
         Err(error) => error.kind() == io::ErrorKind::NotFound,
-    }
-}
-
-fn question(types: &[RecordType]) -> Question {
-    match (types.contains(&RecordType::A), types.contains(&RecordType::Aaaa)) {
-        (false, false) => Question::Address,
-        (true, false) => Question::A,
-        (false, true) => Question::Aaaa,
-        (true, true) => Question::Both,
     }
 }
 

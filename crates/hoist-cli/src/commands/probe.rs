@@ -2,26 +2,26 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use hoist::ProbeOutcome;
 use hoist::plan::{LedgerPlan, LinesPlan};
+use hoist::{LedgerKind, ProbeOutcome};
 
 use super::Ending;
 use super::drive::{Driven, drive, unwritable};
-use crate::args::{ProbeFormat, ProbeJob};
+use crate::args::{Only, ProbeFormat, ProbeJob};
 use crate::render::{
-    Face, Output, Reasons, Screen, allowance, columns_heading, columns_line, note, probe_line,
-    probe_summary, stderr_is_terminal, stdout_is_terminal,
+    Face, Output, Reasons, Rows, Screen, allowance, columns_heading, columns_line, note,
+    probe_line, probe_summary, stderr_is_terminal, stdout_is_terminal,
 };
 
 /// Says of each name whether it resolves.
 pub(super) fn run(job: ProbeJob) -> Ending {
-    let ProbeJob { mut plan, input, format, ordered, output, ledger, allowed } = job;
+    let ProbeJob { mut plan, input, format, only, ordered, output, ledger, allowed } = job;
     let (to_file, on_record) = (output.is_some(), ledger.is_some());
     // With a ledger the engine writes the file, so that both say the same.
     let mut out = match (output, ledger) {
         (None, _) => Output::stdout(),
         (Some(path), Some(ledger)) => {
-            plan.output = Some(lines(path, format, ledger));
+            plan.output = Some(lines(path, format, only, ledger));
             Output::nowhere()
         }
         (Some(path), None) => match Output::file(&path) {
@@ -32,12 +32,15 @@ pub(super) fn run(job: ProbeJob) -> Ending {
             }
         },
     };
-    if format == ProbeFormat::Columns {
-        let written = columns_heading().into_iter().try_for_each(|line| out.line(line));
-        if let Err(error) = written {
-            unwritable(&error);
-            return Ending::Stopped;
-        }
+    let mut rows = Rows::of(LedgerKind::Probe);
+    let written = match format {
+        ProbeFormat::Text | ProbeFormat::Jsonl => Ok(()),
+        ProbeFormat::Columns => columns_heading().into_iter().try_for_each(|line| out.line(line)),
+        ProbeFormat::Csv => rows.heading(&mut out),
+    };
+    if let Err(error) = written {
+        unwritable(&error);
+        return Ending::Stopped;
     }
 
     let mut outcomes = plan.run(input.source);
@@ -57,13 +60,14 @@ pub(super) fn run(job: ProbeJob) -> Ending {
         if let Some(failure) = &outcome.failure {
             reasons.see(failure);
         }
-        if on_record {
+        if on_record || !only.tells(outcome.verdict) {
             return Ok(());
         }
         match format {
             ProbeFormat::Text => out.line(probe_line(&outcome)),
             ProbeFormat::Columns => out.line(columns_line(&outcome)),
             ProbeFormat::Jsonl => out.lines(|lines| outcome.write_json_line(lines)),
+            ProbeFormat::Csv => rows.row(&outcome, out),
         }
     });
     screen.finish();
@@ -84,14 +88,24 @@ pub(super) fn run(job: ProbeJob) -> Ending {
     driven.conclude(unknown == 0 || enough)
 }
 
-/// The file that the engine writes, in this format.
-fn lines(path: PathBuf, format: ProbeFormat, ledger: LedgerPlan) -> LinesPlan {
+/// The file that the engine writes, in this format. Of what is not told there is no line, and it is on
+/// record all the same.
+fn lines(path: PathBuf, format: ProbeFormat, only: Only, ledger: LedgerPlan) -> LinesPlan {
     let heading = match format {
-        ProbeFormat::Columns => columns_heading().map(|line| format!("{line}\n")).concat(),
-        ProbeFormat::Text | ProbeFormat::Jsonl => String::new(),
+        ProbeFormat::Columns => {
+            columns_heading().map(|line| format!("{line}\n")).concat().into_bytes()
+        }
+        // Writing to memory does not fail, here and below.
+        ProbeFormat::Csv => {
+            let mut rows = Rows::of(LedgerKind::Probe);
+            rows.heading_bytes().map(<[u8]>::to_vec).unwrap_or_default()
+        }
+        ProbeFormat::Text | ProbeFormat::Jsonl => Vec::new(),
     };
     let line = move |outcome: &ProbeOutcome, line: &mut Vec<u8>| {
-        // Writing to memory does not fail.
+        if !only.tells(outcome.verdict) {
+            return;
+        }
         let _ = match format {
             ProbeFormat::Text => writeln!(line, "{}", probe_line(outcome)),
             ProbeFormat::Columns => writeln!(line, "{}", columns_line(outcome)),
@@ -99,13 +113,18 @@ fn lines(path: PathBuf, format: ProbeFormat, ledger: LedgerPlan) -> LinesPlan {
                 outcome.write_json_line(line);
                 Ok(())
             }
+            ProbeFormat::Csv => {
+                let mut rows = Rows::of(LedgerKind::Probe);
+                rows.row_bytes(outcome).and_then(|row| line.write_all(row))
+            }
         };
     };
     let form = match format {
         ProbeFormat::Text => "format text",
         ProbeFormat::Columns => "format columns",
         ProbeFormat::Jsonl => "format jsonl",
+        ProbeFormat::Csv => "format csv",
     };
-    let (form, heading) = (form.to_owned(), heading.into_bytes());
+    let form = format!("{form}{}", only.form());
     LinesPlan { path, form, heading, line: Arc::new(line), ledger }
 }

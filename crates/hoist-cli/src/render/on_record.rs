@@ -6,6 +6,7 @@ use std::io;
 
 use hoist::report::Summary;
 use hoist::{AnyOutcome, LedgerKind};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::output::Output;
@@ -50,7 +51,11 @@ const PROBE: &[&str] = &[
     "server",
     "attempts",
     "ms",
+    "records",
 ];
+
+/// Bytes of most rows.
+const ROW: usize = 512;
 
 /// Outcomes as rows of CSV, with the line ends of RFC 4180, which are CR LF.
 #[derive(Debug)]
@@ -72,21 +77,38 @@ impl Rows {
 
     /// Writes the names of the columns.
     pub(crate) fn heading(&mut self, out: &mut Output) -> io::Result<()> {
-        self.make(self.columns.iter().copied().map(Cow::Borrowed))?;
+        self.heading_bytes()?;
         self.write(out)
     }
 
+    /// The names of the columns, as a line with its end.
+    pub(crate) fn heading_bytes(&mut self) -> io::Result<&[u8]> {
+        self.make(self.columns.iter().copied().map(Cow::Borrowed))?;
+        Ok(&self.row)
+    }
+
     /// Writes an outcome.
-    pub(crate) fn row(&mut self, outcome: &AnyOutcome, out: &mut Output) -> io::Result<()> {
-        let object = serde_json::to_value(outcome)?;
-        self.make(self.columns.iter().map(|column| field(cell(&object, column))))?;
+    pub(crate) fn row(&mut self, outcome: &impl Serialize, out: &mut Output) -> io::Result<()> {
+        self.row_bytes(outcome)?;
         self.write(out)
+    }
+
+    /// An outcome, as a line with its end.
+    pub(crate) fn row_bytes(&mut self, outcome: &impl Serialize) -> io::Result<&[u8]> {
+        let object = serde_json::to_value(outcome)?;
+        self.make(self.columns.iter().map(|column| match *column {
+            "records" => records(&object["records"]),
+            column => field(cell(&object, column)),
+        }))?;
+        Ok(&self.row)
     }
 
     fn make<'a>(&mut self, fields: impl Iterator<Item = Cow<'a, str>>) -> io::Result<()> {
         self.row.clear();
-        let mut writer =
-            csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(&mut self.row);
+        let mut writer = csv::WriterBuilder::new()
+            .terminator(csv::Terminator::CRLF)
+            .buffer_capacity(ROW)
+            .from_writer(&mut self.row);
         for field in fields {
             writer.write_field(&*field)?;
         }
@@ -99,6 +121,29 @@ impl Rows {
         let row = self.row.strip_suffix(b"\n").unwrap_or(&self.row);
         out.line(String::from_utf8_lossy(row))
     }
+}
+
+/// Records with semicolons between. One within a record is written `\059`, which is the same in the
+/// presentation form of master files (RFC 1035 §5.1): so each is what stands between two of them.
+fn records(value: &Value) -> Cow<'_, str> {
+    let all: Vec<_> = value.as_array().into_iter().flatten().map(field).collect();
+    Cow::Owned(all.iter().map(|record| without_semicolon(record)).collect::<Vec<_>>().join(";"))
+}
+
+fn without_semicolon(record: &str) -> String {
+    let mut text = String::with_capacity(record.len());
+    let mut chars = record.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            ';' => text.push_str("\\059"),
+            '\\' => match chars.next() {
+                Some(';') => text.push_str("\\059"),
+                next => text.extend(['\\'].into_iter().chain(next)),
+            },
+            c => text.push(c),
+        }
+    }
+    text
 }
 
 /// What a column holds: a field, or behind a dot a field of a field.
@@ -224,6 +269,13 @@ mod tests {
     fn an_item_is_one_line_of_a_list() {
         assert_eq!(item_line(&outcome("http://a/", "")), "http://a/");
         assert_eq!(item_line(&outcome("http://a/\nb", "")), r#"{"url":"http://a/\nb"}"#);
+    }
+
+    #[test]
+    fn records_stand_between_semicolons() {
+        let all = json!([r#""v=a; b\"\\""#, r"a\;b\\.", "10 a."]);
+        assert_eq!(records(&all), r#""v=a\059 b\"\\";a\059b\\.;10 a."#);
+        assert_eq!((&*records(&json!([])), &*records(&Value::Null)), ("", ""));
     }
 
     #[test]

@@ -315,6 +315,16 @@ fn names(count: u64, random: &mut fastrand::Rng) -> Vec<String> {
     (0..count).map(name).collect()
 }
 
+const VERDICTS: [&str; 3] = ["found", "not_found", "unknown"];
+
+fn verdict(name: &str, rehearsal: &DnsRehearsal) -> &'static str {
+    match rehearsal.truth(name) {
+        _ if name.contains("..") => "unknown",
+        truth if truth.has_address() => "found",
+        _ => "not_found",
+    }
+}
+
 fn a_probe_loses_and_doubles_nothing(options: &[&str]) {
     let mut random = chance();
     let begun = Instant::now();
@@ -353,26 +363,25 @@ fn a_probe_loses_and_doubles_nothing(options: &[&str]) {
     if !options.contains(&"--ordered") {
         positions.sort_unstable();
     }
-    assert!(positions.into_iter().eq(0..names.len() as u64), "not each name has one line");
-    let mut unknown = 0;
-    for answer in &answers {
-        let name = &names[usize::try_from(answer["index"].as_u64().unwrap()).unwrap()];
-        let verdict = match rehearsal.truth(name) {
-            _ if name.contains("..") => "unknown",
-            truth if truth.has_address() => "found",
-            _ => "not_found",
-        };
-        unknown += usize::from(verdict == "unknown");
+    let only = options.iter().position(|option| *option == "--only").map(|at| options[at + 1]);
+    let due = (0..names.len() as u64).filter(|n| {
+        only.is_none_or(|only| only == verdict(&names[usize::try_from(*n).unwrap()], &rehearsal))
+    });
+    assert!(positions.into_iter().eq(due), "not each name has one line");
+    let recorded = on_record(&file);
+    assert!(recorded.keys().copied().eq(0..names.len() as u64), "not each name is on record");
+    let mut counts = [0; 3];
+    for (answer, name) in recorded.values().zip(&names) {
+        let verdict = verdict(name, &rehearsal);
+        counts[VERDICTS.iter().position(|known| *known == verdict).unwrap()] += 1;
         assert_eq!((&answer["name"], &answer["verdict"]), (&name.as_str().into(), &verdict.into()));
     }
-    assert!(
-        said.err.contains(&format!(", {unknown} unknown of {} names", names.len())),
-        "{said:?}"
-    );
-    let recorded: Vec<_> = on_record(&file).into_values().collect();
-    let by_position: BTreeMap<_, _> =
-        answers.iter().map(|answer| (answer["index"].as_u64(), answer)).collect();
-    for (answer, recorded) in by_position.into_values().zip(&recorded) {
+    let [found, not_found, unknown] = counts;
+    let told =
+        format!("{found} found, {not_found} not found, {unknown} unknown of {}", names.len());
+    assert!(said.err.contains(&told), "{told}: {said:?}");
+    for answer in &answers {
+        let recorded = &recorded[&answer["index"].as_u64().unwrap()];
         assert_eq!(answer, recorded, "the file does not say what is on record");
     }
 
@@ -392,6 +401,14 @@ fn killed_at_random_moments_a_probe_loses_and_doubles_nothing() {
 #[test]
 fn killed_at_random_moments_a_probe_keeps_its_order() {
     a_probe_loses_and_doubles_nothing(&["--ordered", "--durable", "none"]);
+}
+
+/// Names whose lines are left out are on record all the same, and not asked again.
+#[test]
+fn killed_at_random_moments_a_probe_leaves_out_what_it_is_told_to() {
+    for only in ["unknown", "found"] {
+        a_probe_loses_and_doubles_nothing(&["--only", only]);
+    }
 }
 
 /// Less time than a group may take: what counts is that records are soon with the system.

@@ -30,6 +30,7 @@ mod resume;
 mod shards;
 mod split;
 mod terminal;
+mod types;
 mod unwritable;
 mod usage;
 mod whole;

@@ -207,7 +207,12 @@ impl Desk {
         for address in resolution.addresses.iter().flatten() {
             any |= writer.address(owner, query.kind, self.ttl, *address);
         }
-        if query.kind == SOA && name == zone.name() {
+        let end = resolution.chain.last().unwrap_or(name);
+        for data in zone.records(end, query.kind) {
+            writer.answer(owner, query.kind, self.ttl, data);
+            any = true;
+        }
+        if query.kind == SOA && name == zone.name() && !any {
             writer.soa(zone.name().wire(), self.negative_ttl(), false);
         } else if !any && !resolution.circle && !resolution.outside {
             writer.soa(zone.name().wire(), self.negative_ttl(), true);

@@ -1,10 +1,11 @@
-//! Zone files: the master file format (RFC 1035, section 5), as far as it tells which names exist and
-//! what their addresses and aliases are.
+//! Zone files: the master file format (RFC 1035, section 5), as far as it tells which names exist, and
+//! what they have of the types that are known.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::data::data;
 use super::message::kind_of;
 use super::name::Name;
 use super::zone::{DnsZone, Listed, list_above};
@@ -25,8 +26,8 @@ impl fmt::Display for ZoneError {
 impl std::error::Error for ZoneError {}
 
 impl DnsZone {
-    /// Reads a zone file. `zone` is the zone's name and the first origin. A, AAAA and CNAME are known;
-    /// records of other types make their owners exist. `$ORIGIN`, `$TTL`, comments, parentheses and quoted
+    /// Reads a zone file. `zone` is the zone's name and the first origin. A, AAAA, CNAME, NS, SOA, MX, TXT
+    /// and PTR are known; records of other types make their owners exist. No zone is delegated by NS. `$ORIGIN`, `$TTL`, comments, parentheses and quoted
     /// strings are read as RFC 1035, section 5.1 has them; `*` as RFC 4592 has it. `$INCLUDE` is not read.
     ///
     /// # Errors
@@ -85,13 +86,13 @@ impl Reader {
         self.record(owner, &kind.to_ascii_uppercase(), &data)
     }
 
-    fn record(&mut self, owner: Name, kind: &str, data: &[&str]) -> Result<(), String> {
-        let one = || match data {
+    fn record(&mut self, owner: Name, kind: &str, words: &[&str]) -> Result<(), String> {
+        let one = || match words {
             [one] => Ok(*one),
-            _ => Err(format!("{kind} has one value, not {}", data.len())),
+            _ => Err(format!("{kind} has one value, not {}", words.len())),
         };
         let mut address: Option<IpAddr> = None;
-        let mut alias = None;
+        let (mut alias, mut other) = (None, None);
         match kind {
             "A" => {
                 let text = one()?;
@@ -104,17 +105,19 @@ impl Reader {
                 address = Some(six.ok_or_else(|| format!("{text} is no IPv6 address"))?.into());
             }
             "CNAME" => alias = Some(self.name(one()?)?),
-            _ if data.is_empty() => return Err(format!("{kind} without a value")),
-            _ => {}
+            _ if words.is_empty() => return Err(format!("{kind} without a value")),
+            _ => other = data(kind, words, |text| self.name(text))?,
         }
         list_above(&mut self.names, &owner, &self.apex);
         let listed = self.names.entry(owner).or_default();
         // Nothing stands beside an alias (RFC 1034, section 3.6.2).
-        if listed.alias.is_some() || (alias.is_some() && !listed.addresses.is_empty()) {
+        let beside = !listed.addresses.is_empty() || !listed.records.is_empty();
+        if listed.alias.is_some() || (alias.is_some() && beside) {
             return Err("an alias has no other records".to_owned());
         }
         listed.alias = alias;
         listed.addresses.extend(address);
+        listed.records.extend(other);
         Ok(())
     }
 
@@ -264,6 +267,22 @@ here.wild.example.dev. MX 10 www
     }
 
     #[test]
+    fn records_of_other_types() {
+        let zone = zone();
+        let of = |text: &str, kind: &str| {
+            let name = Name::parse(text).unwrap();
+            zone.records(&name, kind_of(kind).unwrap()).map(<[u8]>::to_vec).collect::<Vec<_>>()
+        };
+        let wire = |text: &str| Name::parse(text).unwrap().wire().to_vec();
+        assert_eq!(of("example.dev", "NS"), [wire("ns.example.dev")]);
+        assert_eq!(of("text.example.dev", "TXT"), [b"\x0ba ; (quoted\x04word"[..].to_vec()]);
+        let mx = [b"\0\x0a".to_vec(), wire("www.sub.example.dev")].concat();
+        assert_eq!(of("here.wild.example.dev", "MX"), [mx]);
+        assert_eq!(of("example.dev", "SOA").len(), 1);
+        assert!(of("x.wild.example.dev", "MX").is_empty());
+    }
+
+    #[test]
     fn what_is_wrong_is_told_with_its_line() {
         for (text, why) in [
             ("a A 127.0.0.1\nb A 1.2.3", "line 2: 1.2.3 is no IPv4 address"),
@@ -278,6 +297,8 @@ here.wild.example.dev. MX 10 www
             ("$INCLUDE x", "line 1: $INCLUDE is not read"),
             ("a..b A 127.0.0.1", "line 1: a..b is no name"),
             ("a CNAME b\na A 127.0.0.1", "line 2: an alias has no other records"),
+            ("a TXT b\na CNAME b", "line 2: an alias has no other records"),
+            ("a MX b", "line 1: MX has 2 values, not 1"),
         ] {
             assert_eq!(DnsZone::from_file("dev", text).unwrap_err().to_string(), why, "{text}");
         }

@@ -5,8 +5,12 @@ use std::net::IpAddr;
 use super::name;
 
 pub(crate) const A: u16 = 1;
+pub(crate) const NS: u16 = 2;
 pub(crate) const CNAME: u16 = 5;
 pub(crate) const SOA: u16 = 6;
+pub(crate) const PTR: u16 = 12;
+pub(crate) const MX: u16 = 15;
+pub(crate) const TXT: u16 = 16;
 pub(crate) const AAAA: u16 = 28;
 pub(crate) const ANY: u16 = 255;
 const OPT: u16 = 41;
@@ -301,12 +305,12 @@ fn pointer(at: At) -> [u8; 2] {
 /// The types with names of their own.
 const KINDS: [(u16, &str); 11] = [
     (A, "A"),
-    (2, "NS"),
+    (NS, "NS"),
     (CNAME, "CNAME"),
     (SOA, "SOA"),
-    (12, "PTR"),
-    (15, "MX"),
-    (16, "TXT"),
+    (PTR, "PTR"),
+    (MX, "MX"),
+    (TXT, "TXT"),
     (AAAA, "AAAA"),
     (33, "SRV"),
     (65, "HTTPS"),

@@ -46,6 +46,7 @@
 
 mod answer;
 mod chain;
+mod data;
 mod decide;
 mod due;
 mod explain;

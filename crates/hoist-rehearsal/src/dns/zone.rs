@@ -31,8 +31,10 @@ enum Names {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Listed {
     pub(super) addresses: Vec<IpAddr>,
-    /// It is an alias of this name, and has no addresses.
+    /// It is an alias of this name, and has nothing else.
     pub(super) alias: Option<Name>,
+    /// Other records: type and data in wire form.
+    pub(super) records: Vec<(u16, Vec<u8>)>,
 }
 
 /// What is true of a name, for holding a client's verdict against.
@@ -94,6 +96,16 @@ impl DnsZone {
 
     pub(crate) fn name(&self) -> &Name {
         &self.name
+    }
+
+    /// The data of a name's records of a type, other than addresses and aliases.
+    pub(super) fn records(&self, name: &Name, kind: u16) -> impl Iterator<Item = &[u8]> {
+        let listed = match &self.names {
+            Names::Listed(names) => names.get(name).or_else(|| wildcard(names, name)),
+            Names::Generated { .. } => None,
+        };
+        let all = listed.into_iter().flat_map(|listed| &listed.records);
+        all.filter(move |(of, _)| *of == kind).map(|(_, data)| data.as_slice())
     }
 
     fn look(&self, seed: u64, name: &Name) -> Found {

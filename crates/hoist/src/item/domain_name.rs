@@ -152,6 +152,35 @@ impl WireName {
         Some(Self(Arc::from(&wire[..end])))
     }
 
+    /// The name that the name of an address is asked for under (RFC 1035 §3.5, RFC 3596 §2.5).
+    pub(crate) fn reverse(address: IpAddr) -> Self {
+        // 32 nibbles take 64 bytes, `ip6.arpa.` 10.
+        let mut wire = Vec::with_capacity(74);
+        let mut label = |text: &[u8]| {
+            wire.push(u8::try_from(text.len()).unwrap_or_default());
+            wire.extend_from_slice(text);
+        };
+        match address {
+            IpAddr::V4(four) => {
+                for octet in four.octets().into_iter().rev() {
+                    label(octet.to_string().as_bytes());
+                }
+                label(b"in-addr");
+            }
+            IpAddr::V6(six) => {
+                for octet in six.octets().into_iter().rev() {
+                    for nibble in [octet & 15, octet >> 4] {
+                        label(&[b"0123456789abcdef"[usize::from(nibble)]]);
+                    }
+                }
+                label(b"ip6");
+            }
+        }
+        label(b"arpa");
+        label(b"");
+        Self(Arc::from(wire))
+    }
+
     fn from_ascii(text: &str) -> Result<Self, String> {
         if text == "." {
             return Ok(Self(Arc::from([0].as_slice())));
@@ -388,6 +417,25 @@ mod tests {
             ("0x.1", "0x.1"),
         ] {
             assert_eq!(shown(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn addresses_have_names_of_their_own() {
+        for (address, expected) in [
+            ("192.0.2.1", "1.2.0.192.in-addr.arpa".to_owned()),
+            ("255.0.0.10", "10.0.0.255.in-addr.arpa".to_owned()),
+            // The example of RFC 3596 §2.5.
+            (
+                "4321:0:1:2:3:4:567:89ab",
+                "b.a.9.8.7.6.5.0.4.0.0.0.3.0.0.0.2.0.0.0.1.0.0.0.0.0.0.0.1.2.3.4.ip6.arpa"
+                    .to_owned(),
+            ),
+            ("::", format!("{}ip6.arpa", "0.".repeat(32))),
+        ] {
+            let name = WireName::reverse(address.parse().unwrap());
+            assert_eq!(name.to_string(), expected);
+            assert_eq!(WireName::from_wire(name.as_wire()), Some(name));
         }
     }
 

@@ -71,6 +71,10 @@ mod tag {
     pub(super) const SAMPLE_CRC: u32 = 45;
     /// Of the body: a number for the algorithm, then the digest.
     pub(super) const HASH: u32 = 35;
+    /// Records were asked for, and so many are there.
+    pub(super) const RECORDS: u32 = 90;
+    /// One of them, in presentation form.
+    pub(super) const PRESENTED: u32 = 91;
 }
 
 /// An outcome that can be written down and read again.
@@ -396,6 +400,10 @@ impl Recorded for ProbeOutcome {
         for address in &self.addresses {
             address_field(fields, tag::ADDRESS, *address);
         }
+        if let Some(records) = &self.records {
+            fields.number(tag::RECORDS, records.len() as u64);
+            records.iter().for_each(|record| fields.text(tag::PRESENTED, record));
+        }
         if let Some(ttl) = self.ttl {
             fields.number(tag::TTL, ttl.into());
         }
@@ -419,6 +427,7 @@ impl Recorded for ProbeOutcome {
                 Class::Failed | Class::Deferred => ProbeVerdict::Unknown,
             },
             addresses: Vec::new(),
+            records: None,
             ttl: None,
             rcode: None,
             server: None,
@@ -427,12 +436,15 @@ impl Recorded for ProbeOutcome {
             failure: None,
         };
         let mut reason = None;
+        let (mut asked, mut records) = (false, Vec::new());
         for (tag, value) in Parser(body) {
             match tag {
                 tag::ITEM => outcome.name = value.string()?,
                 tag::MICROSECONDS => outcome.elapsed = Duration::from_micros(value.number()?),
                 tag::REASON => reason = value.text(),
                 tag::ADDRESS => outcome.addresses.push(address(value)?),
+                tag::RECORDS => asked = true,
+                tag::PRESENTED => records.push(value.text()?.into()),
                 tag::TTL => outcome.ttl = value.small(),
                 tag::RCODE => outcome.rcode = value.small(),
                 tag::SERVER => outcome.server = Some(SocketAddr::new(address(value)?, 0)),
@@ -444,6 +456,7 @@ impl Recorded for ProbeOutcome {
                 _ => {}
             }
         }
+        outcome.records = asked.then(|| records.into_boxed_slice());
         outcome.failure = failure(seen.kind.map(FailureKind::name), reason);
         Some(outcome)
     }
@@ -586,6 +599,7 @@ mod tests {
             name: "a.example".to_owned(),
             verdict: ProbeVerdict::Found,
             addresses: vec!["192.0.2.1".parse().unwrap(), "2001:db8::1".parse().unwrap()],
+            records: None,
             ttl: Some(300),
             rcode: Some(0),
             server: Some("[::1]:5300".parse().unwrap()),
@@ -597,5 +611,13 @@ mod tests {
         let bytes = written(&outcome, &spot);
         assert_eq!(json(&ProbeOutcome::read(&bytes).unwrap()), json(&outcome));
         assert_eq!(Seen::parse(&bytes).unwrap().spot(), spot);
+        // That there are no records is another thing than that none were asked for.
+        for records in [vec![], vec!["10 a.example.".into(), r#""a\000b""#.into()]] {
+            let outcome =
+                ProbeOutcome { records: Some(records.into_boxed_slice()), ..outcome.clone() };
+            let bytes = written(&outcome, &spot);
+            assert_eq!(ProbeOutcome::read(&bytes).unwrap().records, outcome.records);
+            assert_eq!(Seen::parse(&bytes).unwrap().spot(), spot);
+        }
     }
 }

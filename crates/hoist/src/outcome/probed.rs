@@ -12,9 +12,9 @@ use crate::report::{Class, Tallied};
 /// What became of a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ProbeVerdict {
-    /// The name has an address (or a record of the type asked for).
+    /// The name has an address, or a record of the type asked for.
     Found,
-    /// The name does not exist, or has no address.
+    /// The name does not exist, or has none.
     NotFound,
     /// Nobody knows: no server gave a usable answer, or the name can't be asked.
     Unknown,
@@ -45,6 +45,10 @@ pub struct ProbeOutcome {
     pub verdict: ProbeVerdict,
     /// Its addresses, IPv4 first, as answered.
     pub addresses: Vec<IpAddr>,
+    /// Its records of the type asked for, as answered, in the presentation form of master files (RFC
+    /// 1035 §5.1): printable ASCII, names in lower case and with the dot at the end. At most 256 KiB.
+    /// None where addresses were asked for.
+    pub records: Option<Box<[Box<str>]>>,
     /// The smallest time to live of the records that led to the answer, in seconds.
     pub ttl: Option<u32>,
     /// The response code of the deciding answer (RFC 1035 §4.1.1, RFC 6895 §2.3).
@@ -89,6 +93,7 @@ impl Outcome for ProbeOutcome {
         size_of::<Self>()
             + self.name.len()
             + self.addresses.len() * size_of::<IpAddr>()
+            + self.records.iter().flatten().map(|record| 32 + record.len()).sum::<usize>()
             + self.failure.as_ref().map_or(0, |failure| failure.reason.len())
     }
 }
@@ -109,6 +114,9 @@ impl Serialize for ProbeOutcome {
         map.serialize_entry("server", &self.server)?;
         map.serialize_entry("attempts", &self.attempts)?;
         map.serialize_entry("ms", &super::milliseconds(self.elapsed))?;
+        if let Some(records) = &self.records {
+            map.serialize_entry("records", records)?;
+        }
         map.end()
     }
 }

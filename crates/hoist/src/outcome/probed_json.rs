@@ -17,7 +17,8 @@ impl ProbeOutcome {
     /// Appends the JSON object that the outcome serializes to, and a line end.
     pub fn write_json_line(&self, lines: &mut Vec<u8>) {
         let fits = self.name.len() <= NAME && self.addresses.len() <= ADDRESSES;
-        if !fits || self.failure.is_some() || !is_plain(&self.name) {
+        let is_usual = self.failure.is_none() && self.records.is_none();
+        if !fits || !is_usual || !is_plain(&self.name) {
             // Writing to memory does not fail, and nothing of an outcome can't be told.
             let _ = serde_json::to_writer(&mut *lines, self);
             lines.push(b'\n');
@@ -194,7 +195,7 @@ mod tests {
             server in proptest::option::of((addresses(), any::<u16>())),
             (attempts, micros) in (any::<u32>(), 0_u64..20_000_000_000),
             round in proptest::sample::select(vec![1, 10, 100, 1000]),
-            failed in proptest::bool::weighted(0.1),
+            (failed, listed) in (proptest::bool::weighted(0.1), proptest::bool::weighted(0.1)),
         ) {
             let server = server
                 .and_then(|(addresses, port)| Some(SocketAddr::new(*addresses.first()?, port)));
@@ -203,6 +204,7 @@ mod tests {
                 name,
                 verdict,
                 addresses,
+                records: listed.then(|| Box::from([Box::from("10 mx.example.")])),
                 ttl,
                 rcode,
                 server,

@@ -37,7 +37,7 @@ pub use ledger::{Durable, LedgerPlan};
 pub use limits::Limits;
 pub use names::NamesPlan;
 pub use naming::NamingPlan;
-pub use probe::{LinesPlan, ProbePlan, Question, RenderLine};
+pub use probe::{LinesPlan, ProbePlan, Question, RecordType, RenderLine};
 pub use proxies::{BadProxy, Proxy, ProxyPlan, ProxyScheme};
 pub use shards::{BadShards, ShardLimits, ShardTemplate};
 pub use sink::{Existing, SharedWriter, SinkPlan};

@@ -11,7 +11,8 @@ use crate::outcome::ProbeOutcome;
 pub struct ProbePlan {
     /// How much at once.
     pub limits: Limits,
-    /// What makes a name "found".
+    /// What makes a name "found". With [`Via::System`](super::Via::System) addresses alone can be
+    /// asked for; a run that wants others can't begin.
     pub question: Question,
     /// How names are looked up.
     pub dns: DnsPlan,
@@ -47,7 +48,7 @@ pub struct LinesPlan {
     pub form: String,
     /// What the file begins with.
     pub heading: Vec<u8>,
-    /// Appends the line of an outcome, with its end.
+    /// Appends the line of an outcome, with its end; nothing for one that is to be on record alone.
     pub line: RenderLine,
     /// How the ledger is kept.
     pub ledger: LedgerPlan,
@@ -67,6 +68,9 @@ impl fmt::Debug for LinesPlan {
 }
 
 /// What is asked of a name.
+///
+/// For addresses, [`ProbeVerdict::NotFound`](crate::ProbeVerdict::NotFound) means that the name does not
+/// exist (NXDOMAIN) or has none of that type (no data, RFC 2308 §2); see the types for records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Question {
     /// Has it an address? A first; NXDOMAIN decides; no data asks AAAA.
@@ -78,6 +82,31 @@ pub enum Question {
     Aaaa,
     /// A and AAAA, both asked in any case.
     Both,
+    /// Which records of a type has it? Found: at least one, where its aliases lead (RFC 1034 §3.6.2);
+    /// a CNAME is looked for at the name itself. Not found: the name, or the one that it is an alias
+    /// of, does not exist (NXDOMAIN), or has none of that type (no data). Unknown: anything else.
+    ///
+    /// The hosts file is not looked at. An address in the place of a name can't be asked
+    /// (`bad_name`), but for [`RecordType::Ptr`], which turns it into its name.
+    Records(RecordType),
+}
+
+/// A type of records, in RFC 1035 §3.3.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordType {
+    /// Name servers of a zone.
+    Ns,
+    /// The start of a zone.
+    Soa,
+    /// Whom mail goes to.
+    Mx,
+    /// Texts.
+    Txt,
+    /// What the name is an alias of.
+    Cname,
+    /// The name of an address: an IPv4 one is asked for under `in-addr.arpa` (RFC 1035 §3.5), an IPv6
+    /// one under `ip6.arpa` (RFC 3596 §2.5); any other name as it stands.
+    Ptr,
 }
 
 impl Question {
@@ -88,6 +117,12 @@ impl Question {
             Self::A => "type A",
             Self::Aaaa => "type AAAA",
             Self::Both => "types A and AAAA",
+            Self::Records(RecordType::Ns) => "type NS",
+            Self::Records(RecordType::Soa) => "type SOA",
+            Self::Records(RecordType::Mx) => "type MX",
+            Self::Records(RecordType::Txt) => "type TXT",
+            Self::Records(RecordType::Cname) => "type CNAME",
+            Self::Records(RecordType::Ptr) => "type PTR",
         }
     }
 }

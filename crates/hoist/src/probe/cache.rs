@@ -72,7 +72,9 @@ impl Cache {
     /// Keeps an answer for as long as it says.
     pub(super) fn keep(&mut self, now: Instant, host: &Host, settled: &Settled) {
         let life = match settled.resolved {
-            Resolved::Addresses { ttl, .. } => lifetime(ttl).min(defaults::DNS_TTL_MAX),
+            Resolved::Addresses { ttl, .. } | Resolved::Records { ttl, .. } => {
+                lifetime(ttl).min(defaults::DNS_TTL_MAX)
+            }
             Resolved::NoData | Resolved::NxDomain => {
                 let ttl = settled.negative_ttl.unwrap_or_default();
                 lifetime(ttl).min(defaults::DNS_NEGATIVE_TTL_MAX)
@@ -196,6 +198,9 @@ impl Known {
     fn bytes(&self) -> usize {
         match &self.resolved {
             Resolved::Addresses { addresses, .. } => 16 + addresses.len() * size_of::<IpAddr>(),
+            Resolved::Records { records, .. } => {
+                records.iter().map(|record| 32 + record.len()).sum()
+            }
             Resolved::Unknown(failure) => 16 + failure.reason.len(),
             Resolved::NoData | Resolved::NxDomain => 0,
         }

@@ -45,6 +45,8 @@ impl Hosts {
             Question::Address | Question::Both => true,
             Question::A => address.is_ipv4(),
             Question::Aaaa => address.is_ipv6(),
+            // The file has addresses alone.
+            Question::Records(_) => false,
         };
         let known = self.addresses.get(name).map(Vec::as_slice).unwrap_or_default();
         let mut found: Vec<IpAddr> = known.iter().copied().filter(wanted).collect();

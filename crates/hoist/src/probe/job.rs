@@ -1,4 +1,5 @@
 use std::convert::Infallible;
+use std::io::ErrorKind;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ use crate::error::Error;
 use crate::input::Line;
 use crate::item::{DomainName, Position};
 use crate::outcome::{Failure, FailureKind, ProbeOutcome, ProbeVerdict};
-use crate::plan::{ProbePlan, Question, defaults};
+use crate::plan::{ProbePlan, Question, Via, defaults};
 use crate::run::{Conclusion, Event, Job, Read};
 use crate::schedule::{Ended, Sign, Start, Ticket};
 use crate::sink::Left;
@@ -33,6 +34,10 @@ pub(crate) struct ProbeItem {
 
 impl ProbeJob {
     pub(crate) fn start(plan: &ProbePlan, seed: u64) -> Result<Self, Error> {
+        if let (Question::Records(_), Via::System) = (plan.question, &plan.dns.via) {
+            let what = "getaddrinfo tells addresses, and no records of other types";
+            return Err(Error::System { what, source: ErrorKind::Unsupported.into() });
+        }
         let tasks = TaskTracker::new();
         let (in_flight, seed) = (plan.limits.in_flight.get(), plan.seed.map(|_| seed));
         let resolver = Resolver::start(&plan.dns, None, in_flight, seed, &tasks)?;
@@ -40,12 +45,13 @@ impl ProbeJob {
     }
 }
 
-fn unasked(position: Position, name: String, failure: Failure) -> ProbeOutcome {
+fn unasked(position: Position, name: String, question: Question, failure: Failure) -> ProbeOutcome {
     ProbeOutcome {
         position,
         name,
         verdict: ProbeVerdict::Unknown,
         addresses: Vec::new(),
+        records: no_records(question),
         ttl: None,
         rcode: None,
         server: None,
@@ -53,6 +59,11 @@ fn unasked(position: Position, name: String, failure: Failure) -> ProbeOutcome {
         elapsed: Duration::ZERO,
         failure: Some(failure),
     }
+}
+
+/// Where records are asked for, that there are none is said in so many words.
+fn no_records(question: Question) -> Option<Box<[Box<str>]>> {
+    matches!(question, Question::Records(_)).then(Box::default)
 }
 
 impl Job for ProbeJob {
@@ -68,12 +79,12 @@ impl Job for ProbeJob {
             Line::Skipped => return Read::Nothing,
             Line::Unreadable { shown, reason } => {
                 let failure = Failure::new(FailureKind::BadInput, reason);
-                return Read::Outcome(unasked(position, shown, failure));
+                return Read::Outcome(unasked(position, shown, self.question, failure));
             }
             Line::Asked(text) => text,
         };
         match DomainName::parse(&shown) {
-            Err(failure) => Read::Outcome(unasked(position, shown, failure)),
+            Err(failure) => Read::Outcome(unasked(position, shown, self.question, failure)),
             Ok(name) => {
                 let weight = size_of::<ProbeItem>() + 2 * shown.len() + 128;
                 let shown = shown.into_boxed_str();
@@ -111,13 +122,14 @@ impl Job for ProbeJob {
         let Some(lookup) = item.lookup.take() else {
             // An attempt ends with a lookup and is not followed by another: nothing waits.
             let failure = Failure::new(FailureKind::Deadline, "not asked in time");
-            return Some(unasked(item.position, name, failure));
+            return Some(unasked(item.position, name, self.question, failure));
         };
         Some(ProbeOutcome {
             position: item.position,
             name,
             verdict: lookup.verdict,
             addresses: lookup.addresses,
+            records: lookup.records.or_else(|| no_records(self.question)),
             ttl: lookup.ttl,
             rcode: lookup.rcode,
             server: lookup.server,

@@ -8,6 +8,7 @@ use domain::rdata::{A, Aaaa, Cname, Soa};
 
 use super::chance::Case;
 use super::quick;
+use super::records::Records;
 use crate::item::WireName;
 
 /// What we take over UDP without fragments, in bytes (DNS flag day 2020).
@@ -25,6 +26,8 @@ const MAX_CHAIN: usize = 16;
 pub(crate) enum Reply {
     /// At least one, in the order of the answer.
     Addresses { addresses: Vec<IpAddr>, ttl: u32 },
+    /// At least one, of another type, in presentation form and in the order of the answer.
+    Records { records: Box<[Box<str>]>, ttl: u32 },
     /// The name exists and has no such record (RFC 2308 §2.2).
     NoData { ttl: Option<u32> },
     /// The name does not exist (RFC 2308 §2.1).
@@ -173,7 +176,9 @@ pub(super) fn read_closely(bytes: &[u8], rtype: Rtype) -> Option<Reply> {
         Rcode::NOERROR => read_answer(&message, *question.qname(), rtype),
         Rcode::NXDOMAIN => match read_answer(&message, *question.qname(), rtype) {
             // It exists and does not: nobody knows.
-            Some(Reply::Addresses { .. }) => Some(Reply::Useless(Problem::Malformed)),
+            Some(Reply::Addresses { .. } | Reply::Records { .. }) => {
+                Some(Reply::Useless(Problem::Malformed))
+            }
             Some(Reply::Useless(problem)) if problem != Problem::Referral => {
                 Some(Reply::Useless(problem))
             }
@@ -202,6 +207,9 @@ fn read_answer(message: &Message<&[u8]>, asked: ParsedName<&[u8]>, rtype: Rtype)
         if !step.addresses.is_empty() {
             return Some(Reply::Addresses { addresses: step.addresses, ttl });
         }
+        if !step.records.is_empty() {
+            return Some(Reply::Records { records: step.records.into_boxed(), ttl });
+        }
         if let Some(target) = step.alias {
             owner = target;
             continue;
@@ -228,6 +236,7 @@ fn read_answer(message: &Message<&[u8]>, asked: ParsedName<&[u8]>, rtype: Rtype)
 /// What the answer section says of one name.
 struct Step<'a> {
     addresses: Vec<IpAddr>,
+    records: Records,
     alias: Option<ParsedName<&'a [u8]>>,
     ttl: u32,
 }
@@ -237,7 +246,8 @@ fn read_step<'a>(
     owner: &ParsedName<&'a [u8]>,
     rtype: Rtype,
 ) -> Option<Step<'a>> {
-    let mut step = Step { addresses: Vec::new(), alias: None, ttl: u32::MAX };
+    let (addresses, records) = (Vec::new(), Records::default());
+    let mut step = Step { addresses, records, alias: None, ttl: u32::MAX };
     let mut alias_ttl = u32::MAX;
     for record in section {
         let record = record.ok()?;
@@ -245,7 +255,7 @@ fn read_step<'a>(
             continue;
         }
         let address = match record.rtype() {
-            Rtype::CNAME if step.alias.is_none() => {
+            Rtype::CNAME if rtype != Rtype::CNAME && step.alias.is_none() => {
                 let alias = record.to_record::<Cname<ParsedName<&[u8]>>>().ok()??;
                 step.alias = Some(*alias.data().cname());
                 alias_ttl = record.ttl().as_secs();
@@ -255,12 +265,17 @@ fn read_step<'a>(
             Rtype::AAAA if rtype == Rtype::AAAA => {
                 record.to_record::<Aaaa>().ok()??.data().addr().into()
             }
+            other if other == rtype => {
+                step.records.push(&record)?;
+                step.ttl = step.ttl.min(record.ttl().as_secs());
+                continue;
+            }
             _ => continue,
         };
         step.addresses.push(address);
         step.ttl = step.ttl.min(record.ttl().as_secs());
     }
-    if step.addresses.is_empty() {
+    if step.addresses.is_empty() && step.records.is_empty() {
         step.ttl = alias_ttl;
     }
     Some(step)

@@ -29,6 +29,7 @@ mod inquiries;
 mod job;
 mod message;
 mod quick;
+mod records;
 #[cfg(test)]
 mod rehearsed;
 mod resolver;

@@ -9,7 +9,7 @@ use tokio_util::task::TaskTracker;
 use super::Resolver;
 use crate::item::DomainName;
 use crate::outcome::ProbeVerdict;
-use crate::plan::{DnsPlan, Question, Via};
+use crate::plan::{DnsPlan, Question, RecordType, Via};
 
 const SHAPES: [&str; 22] = [
     "v4only-1",
@@ -69,6 +69,8 @@ fn probe(rehearsal: DnsRehearsal, question: Question, eager: bool) {
                 Question::A => !truth.a.is_empty(),
                 Question::Aaaa => !truth.aaaa.is_empty(),
                 Question::Address | Question::Both => truth.has_address(),
+                // Its names have addresses and aliases, and nothing else.
+                Question::Records(_) => false,
             };
             let expected = match (truth.told, has) {
                 (false, _) => ProbeVerdict::Unknown,
@@ -90,6 +92,7 @@ fn every_shape_of_name_gets_the_right_verdict() {
         probe(rehearsal(), question, false);
     }
     probe(rehearsal(), Question::Address, true);
+    probe(rehearsal(), Question::Records(RecordType::Mx), false);
 }
 
 #[test]

@@ -1,4 +1,5 @@
 use std::future::poll_fn;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -15,8 +16,9 @@ use super::system::SystemPool;
 use super::verdict::Lookup;
 use super::{driver, servers, system};
 use crate::error::Error;
-use crate::item::DomainName;
-use crate::plan::{DnsPlan, NamesPlan, Question, Via, defaults};
+use crate::item::{DomainName, WireName};
+use crate::outcome::{Failure, FailureKind};
+use crate::plan::{DnsPlan, NamesPlan, Question, RecordType, Via, defaults};
 use crate::sys::datagrams::Arrivals;
 
 /// Looks names up. Cheap to clone; lives on the I/O thread. When the last clone is dropped, so is
@@ -103,18 +105,16 @@ impl Resolver {
         let shared = &self.guard.shared;
         let mut state = shared.state.borrow_mut();
         let who = Who::Probe(token);
-        match name {
-            DomainName::Literal(address) => {
-                let fits = match question {
-                    Question::Address | Question::Both => true,
-                    Question::A => address.is_ipv4(),
-                    Question::Aaaa => address.is_ipv6(),
-                };
-                let lookup = if fits { Lookup::found(vec![*address]) } else { Lookup::not_found() };
-                state.answered.push_back((token, lookup));
-            }
-            DomainName::Name(name) => {
+        match (name, question) {
+            (DomainName::Name(name), _) => {
                 state.begin(Instant::now(), who, name, question, eager, deadline);
+            }
+            (DomainName::Literal(address), Question::Records(RecordType::Ptr)) => {
+                let name = WireName::reverse(*address);
+                state.begin(Instant::now(), who, &name, question, eager, deadline);
+            }
+            (DomainName::Literal(address), _) => {
+                state.answered.push_back((token, of_literal(*address, question)));
             }
         }
         let has_answer = !state.answered.is_empty();
@@ -145,6 +145,21 @@ impl Resolver {
         }
         Poll::Pending
     }
+}
+
+/// What is known of an address in the place of a name.
+fn of_literal(address: IpAddr, question: Question) -> Lookup {
+    let fits = match question {
+        Question::Address | Question::Both => true,
+        Question::A => address.is_ipv4(),
+        Question::Aaaa => address.is_ipv6(),
+        Question::Records(_) => {
+            let reason =
+                "this is an address, which has PTR records alone; ask for these, or give a name";
+            return Lookup::unknown(Failure::new(FailureKind::BadName, reason));
+        }
+    };
+    if fits { Lookup::found(vec![address]) } else { Lookup::not_found() }
 }
 
 /// Ends the driver with the last `Resolver`.

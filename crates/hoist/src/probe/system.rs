@@ -99,7 +99,8 @@ impl SystemPool {
         self.serials += 1;
         let serial = self.serials;
         let family = match question {
-            Question::Address | Question::Both => Family::Any,
+            // It tells nothing but addresses; who wants records is refused before.
+            Question::Address | Question::Both | Question::Records(_) => Family::Any,
             Question::A => Family::V4,
             Question::Aaaa => Family::V6,
         };

@@ -4,7 +4,7 @@ use domain::base::iana::Rtype;
 
 use super::exchange::{Resolved, Settled};
 use crate::outcome::{Failure, ProbeVerdict};
-use crate::plan::Question;
+use crate::plan::{Question, RecordType};
 
 /// What is known of a name in the end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,7 +12,9 @@ pub(crate) struct Lookup {
     pub(crate) verdict: ProbeVerdict,
     /// IPv4 first, as answered.
     pub(crate) addresses: Vec<IpAddr>,
-    /// The smallest on the way to the addresses, in seconds.
+    /// As answered, in presentation form. None where addresses were asked for.
+    pub(crate) records: Option<Box<[Box<str>]>>,
+    /// The smallest on the way to these, in seconds.
     pub(crate) ttl: Option<u32>,
     /// The response code of the deciding answer.
     pub(crate) rcode: Option<u16>,
@@ -46,6 +48,7 @@ impl Lookup {
         Self {
             verdict,
             addresses: Vec::new(),
+            records: None,
             ttl: None,
             rcode: None,
             server: None,
@@ -71,6 +74,8 @@ impl Lookup {
 ///
 /// NXDOMAIN for AAAA alone decides nothing: there are servers that say so of names that have but
 /// an A record (RFC 4074 §4.2).
+///
+/// [`Question::Records`] has one answer, which decides. It is kept in the place of A's.
 #[derive(Debug)]
 pub(super) struct Inquiry {
     question: Question,
@@ -106,8 +111,10 @@ impl Inquiry {
             Question::Address if !eager => &[Rtype::A],
             _ => Self::types(question),
         };
-        let part = |rtype| if types.contains(&rtype) { Part::Asked } else { Part::NotAsked };
-        (Self { question, a: part(Rtype::A), aaaa: part(Rtype::AAAA) }, types)
+        let part = |asked| if asked { Part::Asked } else { Part::NotAsked };
+        let aaaa = types.contains(&Rtype::AAAA);
+        let a = types != [Rtype::AAAA];
+        (Self { question, a: part(a), aaaa: part(aaaa) }, types)
     }
 
     /// The types whose records may answer a question.
@@ -116,6 +123,12 @@ impl Inquiry {
             Question::Address | Question::Both => &[Rtype::A, Rtype::AAAA],
             Question::A => &[Rtype::A],
             Question::Aaaa => &[Rtype::AAAA],
+            Question::Records(RecordType::Ns) => &[Rtype::NS],
+            Question::Records(RecordType::Soa) => &[Rtype::SOA],
+            Question::Records(RecordType::Mx) => &[Rtype::MX],
+            Question::Records(RecordType::Txt) => &[Rtype::TXT],
+            Question::Records(RecordType::Cname) => &[Rtype::CNAME],
+            Question::Records(RecordType::Ptr) => &[Rtype::PTR],
         }
     }
 
@@ -159,6 +172,10 @@ impl Inquiry {
                     lookup.addresses = addresses;
                     lookup.ttl = Some(ttl);
                 }
+                Resolved::Records { records, ttl } => {
+                    lookup.records = Some(records);
+                    lookup.ttl = Some(ttl);
+                }
                 Resolved::Unknown(failure) => lookup.failure = Some(failure),
                 Resolved::NoData | Resolved::NxDomain => {}
             }
@@ -174,22 +191,24 @@ impl Inquiry {
 
     fn decide(&self) -> Option<Decision> {
         use ProbeVerdict::{Found, NotFound, Unknown};
-        use Resolved::{Addresses, NoData, NxDomain, Unknown as Unsure};
+        use Resolved::{Addresses, NoData, NxDomain, Records, Unknown as Unsure};
         match self.question {
-            Question::A => Some((alone(self.a.known()?), Rtype::A)),
+            Question::A | Question::Records(_) => Some((alone(self.a.known()?), Rtype::A)),
             Question::Aaaa => Some((alone(self.aaaa.known()?), Rtype::AAAA)),
             Question::Address => Some(match (self.a.known()?, self.aaaa.known()) {
-                (Addresses { .. }, _) => (Found, Rtype::A),
+                (Addresses { .. } | Records { .. }, _) => (Found, Rtype::A),
                 (NxDomain, _) | (NoData, Some(NxDomain)) => (NotFound, Rtype::A),
                 (NoData | Unsure(_), None) => return None,
-                (NoData | Unsure(_), Some(Addresses { .. })) => (Found, Rtype::AAAA),
+                (NoData | Unsure(_), Some(Addresses { .. } | Records { .. })) => {
+                    (Found, Rtype::AAAA)
+                }
                 (NoData, Some(NoData)) => (NotFound, Rtype::AAAA),
                 (NoData, Some(Unsure(_))) => (Unknown, Rtype::AAAA),
                 (Unsure(_), Some(_)) => (Unknown, Rtype::A),
             }),
             Question::Both => Some(match (self.a.known()?, self.aaaa.known()?) {
-                (Addresses { .. }, _) => (Found, Rtype::A),
-                (_, Addresses { .. }) => (Found, Rtype::AAAA),
+                (Addresses { .. } | Records { .. }, _) => (Found, Rtype::A),
+                (_, Addresses { .. } | Records { .. }) => (Found, Rtype::AAAA),
                 (Unsure(_), _) => (Unknown, Rtype::A),
                 (_, Unsure(_)) => (Unknown, Rtype::AAAA),
                 (NoData | NxDomain, NoData | NxDomain) => (NotFound, Rtype::A),
@@ -200,7 +219,7 @@ impl Inquiry {
 
 fn alone(resolved: &Resolved) -> ProbeVerdict {
     match resolved {
-        Resolved::Addresses { .. } => ProbeVerdict::Found,
+        Resolved::Addresses { .. } | Resolved::Records { .. } => ProbeVerdict::Found,
         Resolved::NoData | Resolved::NxDomain => ProbeVerdict::NotFound,
         Resolved::Unknown(_) => ProbeVerdict::Unknown,
     }

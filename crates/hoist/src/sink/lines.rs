@@ -8,7 +8,7 @@ use crate::item::Position;
 use crate::sys::Fs;
 
 /// Commits lines at the end of one file. What a dead run left behind the last line with a record
-/// is cut off.
+/// is cut off. An outcome may leave no line at all: then its record says where the last one ends.
 pub(crate) struct Lines {
     fs: Arc<dyn Fs>,
     path: PathBuf,
@@ -70,11 +70,16 @@ impl Unit for Lines {
             end => end,
         };
         let there = self.fs.len(&self.path).unwrap_or(0);
-        // A line is a name and a few addresses; what is said to be longer is of another place.
+        // A line is a name and its addresses, or at most 256 KiB of records, twice that where they
+        // are escaped; what is said to be longer is of another place.
         if end < start || end > there || end - start > 1 << 20 {
             return Ok(false);
         }
         let mut line = Vec::new();
+        if end == start {
+            // No line: there may be no file yet either.
+            return Ok(Some(crc32c::crc32c(&line)) == spot.crc);
+        }
         let read = self.fs.read(&self.path, start);
         let read = read.and_then(|file| file.take(end - start).read_to_end(&mut line));
         read.map_err(self.failed())?;
@@ -143,5 +148,46 @@ impl Unit for Lines {
 impl std::fmt::Debug for Lines {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Lines").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::Memory;
+
+    fn lines(heading: &str) -> (Memory, Lines) {
+        let fs = Memory::new(1);
+        (fs.clone(), Lines::new(Arc::new(fs), "/file".into(), heading.into()))
+    }
+
+    fn no_line(lines: &mut Lines) -> Spot {
+        let left = Left::Line(Vec::new());
+        lines.stage(Position(0), left, &mut |_, _, _| Ok(())).unwrap()
+    }
+
+    #[test]
+    fn an_outcome_without_a_line_holds_where_the_lines_before_do() {
+        let (_, mut bare) = lines("");
+        bare.resume(Reach::default()).unwrap();
+        let spot = no_line(&mut bare);
+        assert_eq!(spot.line_end, Some(0));
+        // After a power cut there may be the record and no file.
+        let (fs, bare) = lines("");
+        assert!(bare.holds(Position(0), &spot, Reach::default()).unwrap());
+        assert!(fs.files().is_empty());
+
+        let (fs, mut headed) = lines("head\n");
+        headed.resume(Reach::default()).unwrap();
+        let spot = no_line(&mut headed);
+        assert_eq!(spot.line_end, Some(5));
+        // Nothing is written yet, so that its end is nowhere.
+        assert!(!headed.holds(Position(0), &spot, Reach::default()).unwrap());
+        headed.flush().unwrap();
+        assert!(headed.holds(Position(0), &spot, Reach::default()).unwrap());
+        assert_eq!(fs.files()["/file"], b"head\n");
+        // A line that is said to be none.
+        let spot = Spot { line_end: Some(5), ..no_line(&mut lines("").1) };
+        assert!(!lines("").1.holds(Position(0), &spot, Reach::default()).unwrap());
     }
 }

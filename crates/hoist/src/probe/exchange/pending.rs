@@ -43,7 +43,15 @@ pub(crate) struct Settled {
 /// What is known of a name and a type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Resolved {
-    Addresses { addresses: Vec<IpAddr>, ttl: u32 },
+    Addresses {
+        addresses: Vec<IpAddr>,
+        ttl: u32,
+    },
+    /// Of another type, in presentation form.
+    Records {
+        records: Box<[Box<str>]>,
+        ttl: u32,
+    },
     NoData,
     NxDomain,
     Unknown(Failure),

@@ -122,6 +122,9 @@ impl Exchange {
             Reply::Addresses { addresses, ttl } => {
                 (Resolved::Addresses { addresses, ttl: ttl.min(ttl_so_far) }, None, Rcode::NOERROR)
             }
+            Reply::Records { records, ttl } => {
+                (Resolved::Records { records, ttl: ttl.min(ttl_so_far) }, None, Rcode::NOERROR)
+            }
             Reply::NoData { ttl } => (Resolved::NoData, ttl, Rcode::NOERROR),
             Reply::NxDomain { ttl } => (Resolved::NxDomain, ttl, Rcode::NXDOMAIN),
             Reply::Alias { target, ttl } => return self.follow(index, target, ttl),
