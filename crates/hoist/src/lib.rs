@@ -32,6 +32,11 @@ mod schedule;
 
 mod fetch;
 mod probe;
+#[cfg(feature = "exchange")]
+pub use probe::exchange_door as exchange;
+#[cfg(feature = "bench")]
+#[doc(hidden)]
+pub use probe::simulation;
 
 mod ledger;
 #[cfg(feature = "bench")]

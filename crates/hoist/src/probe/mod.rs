@@ -42,6 +42,10 @@ mod tests;
 mod transport;
 mod verdict;
 
+#[cfg(feature = "exchange")]
+pub use exchange::door as exchange_door;
+#[cfg(feature = "bench")]
+pub use exchange::simulation;
 pub(crate) use job::ProbeJob;
 pub(crate) use resolver::Resolver;
 pub(crate) use verdict::Lookup;

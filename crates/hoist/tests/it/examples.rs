@@ -89,3 +89,57 @@ fn flags2_counts_every_error() {
     assert!(printed.contains(&format!("{teapots:3} errors.")), "{printed}");
     assert_eq!(files(root.path()).len(), 194 - teapots);
 }
+
+/// The machine needs no runtime: threads and blocking sockets drive it as well.
+#[cfg(feature = "exchange")]
+#[test]
+fn blocking_probe_gives_the_same_answers() {
+    let zone = DnsZone::generated("dev", 0.5).unwrap();
+    let rehearsal = DnsRehearsal::new([zone]);
+    let truth = rehearsal.clone();
+    let server = rehearsal.spawn(&[ANY_PORT.parse().unwrap()]).unwrap();
+    let shapes = [
+        "v4only-1",
+        "v6only-1",
+        "many-40-1",
+        "noaddr-1",
+        "nx-1",
+        "cname-v4only-1",
+        "cname-nx-1",
+        "tc-v4only-1",
+        "tc-nx-1",
+        "tc-noaddr-1",
+        "flaky-1-v4only-1",
+        "lossy-1-v4only-1",
+        "servfail-1",
+    ];
+    let names: Vec<String> = shapes
+        .iter()
+        .map(|shape| format!("{shape}.dev"))
+        .chain((0..600).map(|n| format!("n{n}.dev")))
+        .collect();
+    let address = server.addr().to_string();
+    let args: Vec<&str> =
+        std::iter::once(address.as_str()).chain(names.iter().map(String::as_str)).collect();
+    let output = run("blocking_probe", &args);
+    assert!(output.status.success(), "{output:?}");
+    let printed = text(output.stdout);
+    let mut lines: Vec<&str> = printed.lines().collect();
+    let mut expected: Vec<String> = names
+        .iter()
+        .map(|name| match truth.truth(name) {
+            truth if !truth.told => format!("? {name}"),
+            truth if truth.a.is_empty() => format!("  {name}"),
+            _ => format!("+ {name}"),
+        })
+        .collect();
+    lines.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(lines, expected);
+    // Nobody listens there any more.
+    drop(server);
+    let output = run("blocking_probe", &[&address, "n1.dev"]);
+    assert_eq!(text(output.stdout), "? n1.dev\n");
+    assert_eq!(run("blocking_probe", &[]).status.code(), Some(1));
+    assert_eq!(text(run("blocking_probe", &[&address, "no name"]).stdout), "? no name\n");
+}

@@ -2,6 +2,9 @@ mod replies;
 mod sockets;
 mod strangers;
 
+#[cfg(feature = "exchange")]
+pub(super) use sockets::Wanted;
+
 use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasherDefault;
 use std::net::SocketAddr;
@@ -173,13 +176,13 @@ impl Exchange {
     }
 
     /// Questions without an answer.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "bench"))]
     pub(crate) fn len(&self) -> usize {
         self.pending.len()
     }
 
     /// Whether no query is left behind by what is settled.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "bench"))]
     pub(super) fn is_clean(&self) -> bool {
         self.pending.is_empty()
             && self.ids.is_empty()

@@ -9,11 +9,16 @@
 //! `next_timeout`, take what `poll_settled` has.
 
 mod case;
+#[cfg(feature = "exchange")]
+pub mod door;
 mod keys;
 mod machine;
 mod pending;
 mod reasons;
 mod server;
+#[cfg(any(test, feature = "bench"))]
+#[cfg_attr(not(feature = "bench"), expect(unreachable_pub, reason = "it is for the bench"))]
+pub mod simulation;
 #[cfg(test)]
 mod tests;
 mod waits;

@@ -3,12 +3,16 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use domain::base::iana::{Rcode, Rtype};
-use proptest::prelude::*;
 
 use super::*;
 use crate::outcome::FailureKind;
 use crate::probe::answers::{Answer, has_edns, name, question_of};
 use crate::probe::chance::Chance;
+
+#[path = "forger_tests.rs"]
+mod forger_tests;
+#[path = "property_tests.rs"]
+mod property_tests;
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -215,7 +219,7 @@ fn guesses_are_looked_at_no_more_than_so_often() {
     let others = Answer::to(&query.bytes).id(id ^ 1).bytes();
     let mut junk = others.clone();
     junk[13] ^= 1;
-    for _ in 0..1000 {
+    for _ in 0..300_000 {
         world.receive(&query, &junk);
     }
     world.receive(&query, &others);
@@ -635,147 +639,4 @@ fn what_is_called_off_is_not_answered() {
     world.exchange.cancel(other);
     assert!(world.sent().is_empty());
     world.assert_clean();
-}
-
-/// What may happen next.
-#[derive(Debug, Clone)]
-enum Step {
-    Ask { limit_ms: u16 },
-    Cancel(usize),
-    Pass { ms: u16 },
-    Reply { which: usize, how: u8 },
-    Repeat { which: usize },
-    Refuse { which: usize },
-    NotSent,
-    Tcp { answers: bool },
-    Sockets(bool),
-    Noise(Vec<u8>),
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        4 => (10_u16..20_000).prop_map(|limit_ms| Step::Ask { limit_ms }),
-        1 => any::<usize>().prop_map(Step::Cancel),
-        3 => (0_u16..1500).prop_map(|ms| Step::Pass { ms }),
-        8 => (any::<usize>(), 0_u8..9).prop_map(|(which, how)| Step::Reply { which, how }),
-        1 => any::<usize>().prop_map(|which| Step::Repeat { which }),
-        1 => any::<usize>().prop_map(|which| Step::Refuse { which }),
-        1 => Just(Step::NotSent),
-        2 => any::<bool>().prop_map(|answers| Step::Tcp { answers }),
-        1 => any::<bool>().prop_map(Step::Sockets),
-        1 => proptest::collection::vec(any::<u8>(), 0..40).prop_map(Step::Noise),
-    ]
-}
-
-proptest! {
-    /// Whatever comes and whatever is lost, each question has exactly one answer by its
-    /// deadline, and none has one that was called off.
-    #[test]
-    fn each_question_is_answered_once(
-        servers in 1_usize..4,
-        retries in 0_u32..4,
-        steps in proptest::collection::vec(step(), 1..200),
-    ) {
-        let mut world = World::with(servers, retries);
-        let mut asked: Vec<(Handle, bool)> = Vec::new();
-        let mut answers: Vec<u32> = Vec::new();
-        let mut sent: Vec<Query> = Vec::new();
-        let mut over_tcp: Vec<(Tcp, Vec<u8>)> = Vec::new();
-        let mut last_deadline = world.now;
-        for step in steps {
-            match step {
-                Step::Ask { limit_ms } => {
-                    let limit = Duration::from_millis(limit_ms.into());
-                    last_deadline = last_deadline.max(world.now + limit);
-                    let handle = world.ask_within(asked.len(), limit);
-                    asked.push((handle, false));
-                    answers.push(0);
-                }
-                Step::Cancel(which) if !asked.is_empty() => {
-                    let which = which % asked.len();
-                    if answers[which] == 0 {
-                        world.exchange.cancel(asked[which].0);
-                        asked[which].1 = true;
-                    }
-                }
-                Step::Pass { ms } => world.pass(Duration::from_millis(ms.into())),
-                Step::Reply { which, how } if !sent.is_empty() => {
-                    let which = which % sent.len();
-                    let query = sent[which].clone();
-                    let (name, _) = question_of(&query.bytes);
-                    let answer = query.answer();
-                    let bytes = match how {
-                        0 => answer.rcode(Rcode::NXDOMAIN).bytes(),
-                        1 => answer.rcode(Rcode::SERVFAIL).bytes(),
-                        2 => answer.rcode(Rcode::FORMERR).bytes(),
-                        3 => answer.cut().bytes(),
-                        4 => answer.cname(&name, "on.example").bytes(),
-                        5 => answer.soa("example", 60, 60).bytes(),
-                        6 => answer.ns("example").bytes(),
-                        _ => query.found(),
-                    };
-                    if world.sockets.contains_key(&query.socket) {
-                        world.receive(&query, &bytes);
-                    }
-                }
-                Step::Repeat { which } if !sent.is_empty() => {
-                    let which = which % sent.len();
-                    let query = sent[which].clone();
-                    sent.push(query);
-                }
-                Step::Refuse { which } if !sent.is_empty() => {
-                    let socket = sent[which % sent.len()].socket;
-                    world.exchange.refused(world.now, socket, None);
-                }
-                Step::NotSent => {
-                    let mut buffer = Vec::new();
-                    if let Some(transmit) = world.exchange.poll_transmit(world.now, &mut buffer) {
-                        world.exchange.not_sent(world.now, transmit);
-                    }
-                }
-                Step::Tcp { answers } => {
-                    if let Some((tcp, query)) = over_tcp.pop() {
-                        let answer = Answer::to(&query).soa("example", 60, 60).bytes();
-                        world.exchange.tcp_ended(world.now, tcp, answers.then_some(&answer[..]));
-                    }
-                }
-                Step::Sockets(are_there) => world.no_sockets = !are_there,
-                Step::Noise(bytes) => {
-                    for socket in world.sockets.keys() {
-                        world.exchange.receive(world.now, *socket, &bytes);
-                    }
-                }
-                _ => {}
-            }
-            sent.extend(world.sent());
-            let mut buffer = Vec::new();
-            while let Some(tcp) = world.exchange.poll_tcp(world.now, &mut buffer) {
-                over_tcp.push((tcp, buffer.clone()));
-            }
-            while let Some(settled) = world.settled() {
-                answers[settled.owner] += 1;
-            }
-        }
-        // From here on nothing is answered.
-        let latest = last_deadline.max(world.now) + 100 * MS;
-        let mut turns = 0;
-        while world.exchange.len() > 0 {
-            world.sent();
-            let mut buffer = Vec::new();
-            while world.exchange.poll_tcp(world.now, &mut buffer).is_some() {}
-            if world.exchange.len() > 0 {
-                world.wait();
-            }
-            turns += 1;
-            prop_assert!(turns < 20_000, "it does not end");
-        }
-        prop_assert!(world.now <= latest);
-        while let Some(settled) = world.settled() {
-            answers[settled.owner] += 1;
-        }
-        for (owner, (count, (_, cancelled))) in answers.iter().zip(&asked).enumerate() {
-            prop_assert_eq!(*count, u32::from(!cancelled), "{}", owner);
-        }
-        prop_assert!(world.exchange.is_clean());
-    }
 }

@@ -11,27 +11,27 @@ use crate::probe::message;
 #[derive(Debug, Default)]
 pub(super) struct Strangers {
     since: Option<Instant>,
-    looks: u32,
+    looked_at: usize,
 }
 
-/// Looks in each such time: of 4,096 questions they take some 2 ms of it.
-const LOOKS: u32 = 64;
+/// Questions that are looked at in each such time: they take some 2 ms of it.
+const LOOKS: usize = 1 << 18;
 const EACH: Duration = Duration::from_millis(10);
 
 impl Strangers {
-    fn may_look(&mut self, now: Instant) -> bool {
+    fn may_look(&mut self, now: Instant, questions: usize) -> bool {
         if self.since.is_none_or(|since| since + EACH <= now) {
-            *self = Self { since: Some(now), looks: 0 };
+            *self = Self { since: Some(now), looked_at: 0 };
         }
-        self.looks += 1;
-        self.looks <= LOOKS
+        self.looked_at = self.looked_at.saturating_add(questions);
+        self.looked_at <= LOOKS
     }
 }
 
 impl Exchange {
     /// A datagram that has the id of no query that may be answered.
     pub(super) fn receive_stranger(&mut self, now: Instant, socket: SocketId, bytes: &[u8]) {
-        if message::has_no_question(bytes) || !self.strangers.may_look(now) {
+        if message::has_no_question(bytes) || !self.strangers.may_look(now, self.pending.len()) {
             return;
         }
         let meant: Vec<u32> = self
