@@ -67,6 +67,11 @@ pub mod fuzzing {
         crate::ledger::fuzzing::ledger(bytes);
     }
 
+    /// Reads any bytes as a reply to a DNS query.
+    pub fn dns(bytes: &[u8]) {
+        crate::probe::fuzzing::reply(bytes);
+    }
+
     /// Decodes any bytes as a body that is coded.
     pub fn decode(bytes: &[u8]) {
         crate::sink::fuzzing::decode(bytes);

@@ -31,6 +31,7 @@ mod said;
 mod to_plan;
 mod values;
 mod versions;
+mod wildcards;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

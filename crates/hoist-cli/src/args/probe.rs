@@ -12,6 +12,7 @@ use super::exit::{Allowance, ExitArgs};
 use super::input::Input;
 use super::ledger::LedgerArgs;
 use super::values;
+use super::wildcards::WildcardArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -27,9 +28,10 @@ A list with -o FILE is on record in FILE.hoist: the same command again goes on w
 however it stopped.
 
 Text output: + found (it has an address, or a record of the type asked for), two blanks not
-found, ? unknown.
+found, ? unknown; with --wildcards mark * found, and so would be any other name beside it. That
+costs a query for each domain with a found name, and up to 40 where there is a wildcard.
 Records are told by jsonl and csv, in the form of zone files (10 mail.example.). In csv addresses
-have blanks between, records a semicolon; one within a record is written \\059.
+have blanks between, records a semicolon; one within a record is written \059.
 What --only leaves out is asked, counted and on record all the same.
 Durations: 30s, 500ms, 2m; a bare number is in seconds.
 
@@ -86,6 +88,8 @@ pub(super) struct ProbeArgs {
     /// Write outcomes to FILE in place of standard output
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) wildcards: WildcardArgs,
     #[command(flatten)]
     pub(super) ledger: LedgerArgs,
     #[command(flatten)]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use hoist::plan::{
     DnsPlan, Existing, Family, Patience, ProbePlan, Question, RequestPlan, ShardLimits, SinkPlan,
-    TlsPlan, Via,
+    TlsPlan, Via, Wildcards,
 };
 use hoist::{GetPlan, plan::Limits};
 use http::HeaderValue;
@@ -38,10 +38,15 @@ impl ProbeArgs {
                 retries: self.retries,
                 ..names::via(&self.via, "probe")?
             },
+            wildcards: self.wildcards.plan(),
             deadline: self.deadline,
             output: None,
             seed: None,
         };
+        if matches!(question, Question::Records(_)) && plan.wildcards != Wildcards::Keep {
+            let message = "--wildcards tells by addresses; it goes with -t A, AAAA or A,AAAA";
+            return Err(Refused::Usage("probe", message.to_owned()));
+        }
         if let (Question::Records(_), Via::System) = (question, &plan.dns.via) {
             let message = "--via system tells addresses alone; other types are asked of servers: \
                            --via resolv-conf, or --via dns://IP:PORT";

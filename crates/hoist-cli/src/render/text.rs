@@ -1,5 +1,6 @@
 use std::fmt::{self, Display, Write};
 
+use hoist::outcome::Wildcard;
 use hoist::{GetOutcome, GetVerdict, ProbeOutcome, ProbeVerdict};
 
 /// A text from outside, fit for a terminal: control characters, which could move its cursor or
@@ -19,9 +20,10 @@ pub(super) fn shown(text: &str) -> impl Display {
     })
 }
 
-/// `+ name`, `  name`, `? name`.
+/// `+ name`, `  name`, `? name`; `* name` where a wildcard answers.
 pub(crate) fn probe_line(outcome: &ProbeOutcome) -> impl Display {
     let mark = match outcome.verdict {
+        ProbeVerdict::Found if outcome.wildcard == Some(Wildcard::Yes) => '*',
         ProbeVerdict::Found => '+',
         ProbeVerdict::NotFound => ' ',
         ProbeVerdict::Unknown => '?',

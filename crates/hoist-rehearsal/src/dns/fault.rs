@@ -33,6 +33,7 @@ pub(crate) enum Fault {
     NoEdns,
     Aliases(u64),
     AliasLoop,
+    Rotate(usize),
 }
 
 /// What a truncated answer has to show when it is asked for again over TCP.
@@ -230,6 +231,16 @@ pub(crate) const ENTRIES: &[Entry] = &[
         "cname-loop",
         "unknown; never not found, and no loop (RFC 1034, section 5.2.2)",
         |_| Ok(Fault::AliasLoop),
+    ),
+    entry(
+        "rotate",
+        "so many (1) of the true addresses, others for each name and at each attempt",
+        "rotate?n=1",
+        "the truth as far as it is told: found, with whichever of them came",
+        |p| {
+            let n = p.number_or("n", 1)?.clamp(1, ANSWERS);
+            Ok(Fault::Rotate(usize::try_from(n).unwrap_or(1)))
+        },
     ),
 ];
 

@@ -1,6 +1,6 @@
 //! From a chain of faults and a query to what is sent.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use super::answer::Desk;
@@ -155,9 +155,13 @@ impl Desk {
                 bytes[12..end].make_ascii_lowercase();
                 played.say(rcode, bytes);
             }
+            Fault::Rotate(n) => {
+                let (rcode, bytes) = self.rotated(*n, asking, draws);
+                played.say(rcode, bytes);
+            }
             Fault::Aliases(n) => {
-                let bytes = self.aliases(*n, asking);
-                played.say(Rcode::NoError, bytes);
+                let (rcode, bytes) = self.aliases(*n, asking);
+                played.say(rcode, bytes);
             }
             Fault::AliasLoop => {
                 let other = name.below(b"loop");
@@ -169,19 +173,50 @@ impl Desk {
         }
     }
 
-    /// So many aliases, and at their end the addresses of the name.
-    fn aliases(&self, n: u64, asking: &Asking<'_>) -> Vec<u8> {
+    /// So many of the addresses in a row, from any on.
+    fn rotated(&self, n: usize, asking: &Asking<'_>, draws: &mut Draws) -> (Rcode, Vec<u8>) {
         let Asking { query, name, zone, limit, .. } = *asking;
+        let resolution = resolve(zone, self.seed, name);
+        let fits = |address: &IpAddr| address.is_ipv4() == (query.kind == A);
+        let all: Vec<_> = resolution.addresses.into_iter().flatten().filter(fits).collect();
+        if all.is_empty() || !matches!(query.kind, A | AAAA) {
+            let (rcode, bytes, _) = self.tell(query, name, zone, limit, false);
+            return (rcode, bytes);
+        }
         let mut writer = query.begin(Rcode::NoError);
+        let mut owner = ASKED;
+        for target in &resolution.chain {
+            owner = writer.answer(owner, CNAME, self.ttl, target.wire());
+        }
+        // Below their number, so that the cast loses nothing.
+        let first = usize::try_from(draws.next() % all.len() as u64).unwrap_or_default();
+        for address in all.iter().cycle().skip(first).take(n.min(all.len())) {
+            writer.address(owner, query.kind, self.ttl, *address);
+        }
+        (Rcode::NoError, writer.finish(limit, false).0)
+    }
+
+    /// So many aliases, and at their end the addresses of the name, or that there are none (RFC 2308,
+    /// section 2).
+    fn aliases(&self, n: u64, asking: &Asking<'_>) -> (Rcode, Vec<u8>) {
+        let Asking { query, name, zone, limit, .. } = *asking;
+        let resolution = resolve(zone, self.seed, name);
+        let exists = resolution.addresses.is_some() || resolution.circle || resolution.outside;
+        let rcode = if exists { Rcode::NoError } else { Rcode::NxDomain };
+        let mut writer = query.begin(rcode);
         let mut owner = ASKED;
         for i in 1..=n {
             let alias = name.below(format!("a{i}").as_bytes());
             owner = writer.answer(owner, CNAME, self.ttl, alias.wire());
         }
-        for address in resolve(zone, self.seed, name).addresses.iter().flatten() {
-            writer.address(owner, query.kind, self.ttl, *address);
+        let mut any = false;
+        for address in resolution.addresses.iter().flatten() {
+            any |= writer.address(owner, query.kind, self.ttl, *address);
         }
-        writer.finish(limit, false).0
+        if !any {
+            writer.soa(zone.name().wire(), self.negative_ttl(), true);
+        }
+        (rcode, writer.finish(limit, false).0)
     }
 }
 

@@ -193,11 +193,43 @@ fn aliases_in_a_row_and_in_a_loop() {
         assert_eq!((pair[0].kind, &pair[0].data), (CNAME, &pair[1].owner));
     }
     assert_eq!((reply.answers[5].kind, &reply.answers[5].data), (A, &truth()));
+    for (name, rcode) in [("nx-x.z.dev", 3), ("noaddr-x.z.dev", 0)] {
+        let reply = ask(&server, name, A);
+        let told = (reply.rcode, reply.answers.len(), reply.authority.len());
+        assert_eq!(told, (rcode, 5, 1), "{name}: what its end has is told with its SOA");
+    }
     let server = chain(&["cname-loop"]);
     let reply = ask(&server, NAME, A);
     let (there, back) = (&reply.answers[0], &reply.answers[1]);
     assert_eq!((&there.data, &back.data), (&back.owner, &there.owner));
     assert!(ask(&chain(&["cname?n=200"]), NAME, A).truncated, "too long for a datagram");
+}
+
+#[test]
+fn some_of_the_addresses_and_then_others() {
+    let name = |n: usize| format!("many-9-{n}.z.dev");
+    for n in [1, 4, 9, 20] {
+        let server = chain(&[&format!("rotate?n={n}")]);
+        let mut seen = HashSet::new();
+        for at in 0..40 {
+            let truth: Vec<_> =
+                zone(1.0).truth(&name(0)).a.iter().map(|a| a.octets().to_vec()).collect();
+            // By attempt, and by name.
+            let reply = ask(&server, &name(0), A);
+            let data: Vec<_> = reply.answers.iter().map(|record| record.data.clone()).collect();
+            assert_eq!(data.len(), n.min(9));
+            let first = truth.iter().position(|address| *address == data[0]).unwrap();
+            assert!(data.iter().enumerate().all(|(i, one)| *one == truth[(first + i) % 9]));
+            seen.insert(first);
+            assert_eq!(ask(&server, &name(at), A).answers.len(), n.min(9));
+        }
+        assert_eq!(seen.len(), 9, "each comes first some time");
+    }
+    let server = chain(&["rotate"]);
+    assert_eq!(ask(&server, "nx-x.z.dev", A).rcode, 3);
+    assert_eq!(ask(&server, "noaddr-x.z.dev", A).answers.len(), 0);
+    let reply = ask(&server, "cname-v4only-x.z.dev", A);
+    assert_eq!((reply.answers[0].kind, &reply.answers[1].data), (CNAME, &truth()));
 }
 
 #[test]

@@ -434,6 +434,7 @@ impl Recorded for ProbeOutcome {
             attempts: seen.attempts,
             elapsed: Duration::ZERO,
             failure: None,
+            wildcard: None,
         };
         let mut reason = None;
         let (mut asked, mut records) = (false, Vec::new());
@@ -606,6 +607,7 @@ mod tests {
             attempts: 1,
             elapsed: Duration::from_millis(5),
             failure: None,
+            wildcard: None,
         };
         let spot = Spot { line_end: Some(80), crc: Some(3), ..Spot::default() };
         let bytes = written(&outcome, &spot);

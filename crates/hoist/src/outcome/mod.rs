@@ -15,7 +15,7 @@ mod timing;
 pub use failure::Failure;
 pub use fetched::{GetOutcome, GetVerdict};
 pub use kind::{FailureKind, UnknownKind};
-pub use probed::{ProbeOutcome, ProbeVerdict};
+pub use probed::{ProbeOutcome, ProbeVerdict, Wildcard};
 pub use selector::{Selector, UnknownSelector};
 pub use timing::{Phase, Timing};
 

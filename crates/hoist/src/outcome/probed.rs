@@ -31,6 +31,17 @@ impl ProbeVerdict {
     }
 }
 
+/// Whether a found name resolves only because a wildcard above it does (RFC 4592).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Wildcard {
+    /// Random names beside it have all its addresses, too.
+    Yes,
+    /// It has an address that random names beside it do not have.
+    No,
+    /// Nobody knows: tests were not answered, or went on to bring new addresses.
+    Unsure,
+}
+
 /// The outcome of a probed name.
 ///
 /// It serializes to the JSON object of `hoist probe --format jsonl`; fields are never renamed or
@@ -61,6 +72,8 @@ pub struct ProbeOutcome {
     pub elapsed: Duration,
     /// Why the verdict is unknown.
     pub failure: Option<Failure>,
+    /// Whether a wildcard answers for it, if that was tested ([`crate::plan::Wildcards`]).
+    pub wildcard: Option<Wildcard>,
 }
 
 impl ProbeOutcome {
@@ -116,6 +129,14 @@ impl Serialize for ProbeOutcome {
         map.serialize_entry("ms", &super::milliseconds(self.elapsed))?;
         if let Some(records) = &self.records {
             map.serialize_entry("records", records)?;
+        }
+        if let Some(wildcard) = self.wildcard {
+            let known = match wildcard {
+                Wildcard::Yes => Some(true),
+                Wildcard::No => Some(false),
+                Wildcard::Unsure => None,
+            };
+            map.serialize_entry("wildcard", &known)?;
         }
         map.end()
     }

@@ -17,7 +17,7 @@ impl ProbeOutcome {
     /// Appends the JSON object that the outcome serializes to, and a line end.
     pub fn write_json_line(&self, lines: &mut Vec<u8>) {
         let fits = self.name.len() <= NAME && self.addresses.len() <= ADDRESSES;
-        let is_usual = self.failure.is_none() && self.records.is_none();
+        let is_usual = self.failure.is_none() && self.records.is_none() && self.wildcard.is_none();
         if !fits || !is_usual || !is_plain(&self.name) {
             // Writing to memory does not fail, and nothing of an outcome can't be told.
             let _ = serde_json::to_writer(&mut *lines, self);
@@ -173,7 +173,7 @@ mod tests {
 
     use super::*;
     use crate::item::Position;
-    use crate::outcome::{Failure, FailureKind, ProbeVerdict};
+    use crate::outcome::{Failure, FailureKind, ProbeVerdict, Wildcard};
 
     fn addresses() -> impl Strategy<Value = Vec<IpAddr>> {
         let one = prop_oneof![
@@ -195,7 +195,11 @@ mod tests {
             server in proptest::option::of((addresses(), any::<u16>())),
             (attempts, micros) in (any::<u32>(), 0_u64..20_000_000_000),
             round in proptest::sample::select(vec![1, 10, 100, 1000]),
-            (failed, listed) in (proptest::bool::weighted(0.1), proptest::bool::weighted(0.1)),
+            (failed, listed, wild) in (
+                proptest::bool::weighted(0.1),
+                proptest::bool::weighted(0.1),
+                proptest::bool::weighted(0.1),
+            ),
         ) {
             let server = server
                 .and_then(|(addresses, port)| Some(SocketAddr::new(*addresses.first()?, port)));
@@ -210,6 +214,7 @@ mod tests {
                 server,
                 attempts,
                 elapsed: Duration::from_micros(micros / round * round),
+                wildcard: wild.then_some(Wildcard::Unsure),
                 failure: failed.then(|| Failure::new(FailureKind::DnsFailed, "why")),
             };
             let mut line = Vec::new();

@@ -249,3 +249,10 @@ pub const PART_NOTE: Duration = Duration::from_millis(200);
 /// Bytes of a range of a body that comes in several at once: so many that the request and the
 /// connection's slow start are little beside them.
 pub const PIECE_BYTES: NonZeroU64 = NonZeroU64::new(16 << 20).expect("not zero");
+
+/// Parents of found names of which it is known whether they have a wildcard, at most: names of a list
+/// that have one in common mostly stand near each other.
+pub const WILDCARD_PARENTS: usize = 65_536;
+
+/// Bytes of what is known of these, at most: 16 MiB, for some 250 bytes each.
+pub const WILDCARD_BYTES: usize = 16 << 20;

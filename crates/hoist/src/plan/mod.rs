@@ -21,6 +21,7 @@ mod proxies;
 mod shards;
 mod sink;
 mod versions;
+mod wildcards;
 
 pub use bypass::{BadBypass, Bypass};
 pub use connect_to::{BadConnectTo, ConnectTo};
@@ -42,3 +43,4 @@ pub use proxies::{BadProxy, Proxy, ProxyPlan, ProxyScheme};
 pub use shards::{BadShards, ShardLimits, ShardTemplate};
 pub use sink::{Existing, SharedWriter, SinkPlan};
 pub use versions::HttpVersions;
+pub use wildcards::Wildcards;

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{DnsPlan, LedgerPlan, Limits, defaults};
+use super::{DnsPlan, LedgerPlan, Limits, Wildcards, defaults};
 use crate::outcome::ProbeOutcome;
 
 /// The validated settings of a probe.
@@ -16,6 +16,8 @@ pub struct ProbePlan {
     pub question: Question,
     /// How names are looked up.
     pub dns: DnsPlan,
+    /// What becomes of names that a wildcard answers for.
+    pub wildcards: Wildcards,
     /// For all queries about one name together.
     pub deadline: Duration,
     /// A file that outcomes are written to, with a ledger beside it. None: they are told alone.
@@ -30,6 +32,7 @@ impl Default for ProbePlan {
             limits: Limits::probe(),
             question: Question::Address,
             dns: DnsPlan::default(),
+            wildcards: Wildcards::default(),
             deadline: defaults::PROBE_DEADLINE,
             output: None,
             seed: None,

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio_util::task::TaskTracker;
 
+use super::wildcards::Asking;
 use super::{Lookup, Resolver};
 use crate::error::Error;
 use crate::input::Line;
@@ -18,7 +19,7 @@ use crate::sink::Left;
 /// Probes names.
 #[derive(Debug)]
 pub(crate) struct ProbeJob {
-    resolver: Resolver,
+    asking: Asking,
     question: Question,
 }
 
@@ -41,7 +42,8 @@ impl ProbeJob {
         let tasks = TaskTracker::new();
         let (in_flight, seed) = (plan.limits.in_flight.get(), plan.seed.map(|_| seed));
         let resolver = Resolver::start(&plan.dns, None, in_flight, seed, &tasks)?;
-        Ok(Self { resolver, question: plan.question })
+        let asking = Asking::new(resolver, plan, seed);
+        Ok(Self { asking, question: plan.question })
     }
 }
 
@@ -58,6 +60,7 @@ fn unasked(position: Position, name: String, question: Question, failure: Failur
         attempts: 0,
         elapsed: Duration::ZERO,
         failure: Some(failure),
+        wildcard: None,
     }
 }
 
@@ -97,11 +100,11 @@ impl Job for ProbeJob {
     fn start(&mut self, start: Start, item: &mut ProbeItem) {
         item.started.get_or_insert_with(Instant::now);
         let eager = item.position.0 < defaults::EAGER_POSITIONS;
-        self.resolver.ask(start.ticket.0, &item.name, self.question, eager, start.deadline);
+        self.asking.ask(start.ticket.0, &item.name, eager, start.deadline);
     }
 
     fn useful(&self) -> usize {
-        self.resolver.useful()
+        self.asking.useful()
     }
 
     fn read_ahead(&self) -> usize {
@@ -109,7 +112,7 @@ impl Job for ProbeJob {
     }
 
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event<Lookup, Infallible>> {
-        self.resolver.poll_answered(cx).map(|(ticket, lookup)| Event::Ended(Ticket(ticket), lookup))
+        self.asking.poll_answered(cx).map(|(ticket, lookup)| Event::Ended(Ticket(ticket), lookup))
     }
 
     fn ended(&mut self, item: &mut ProbeItem, lookup: Lookup) -> (Ended<()>, Duration, Sign) {
@@ -136,6 +139,7 @@ impl Job for ProbeJob {
             attempts: lookup.attempts,
             elapsed: item.started.map_or(Duration::ZERO, |started| started.elapsed()),
             failure: lookup.failure,
+            wildcard: lookup.wildcard,
         })
     }
 

@@ -181,6 +181,39 @@ proptest! {
         }
     }
 
+    /// Whatever an answer holds, and however its bytes behind the question were changed, it is none to
+    /// another question.
+    #[test]
+    fn an_answer_to_another_question_is_never_taken(
+        asked in "[a-c]{1,2}(\\.[a-c]{1,2}){0,2}",
+        other in "[a-c]{1,2}(\\.[a-c]{1,2}){0,2}",
+        types in prop_oneof![
+            Just((Rtype::A, Rtype::AAAA)),
+            Just((Rtype::A, Rtype::A)),
+            Just((Rtype::AAAA, Rtype::A)),
+        ],
+        changes in prop::collection::vec((0_usize..200, any::<u8>()), 0..8),
+        flags in any::<[u8; 2]>(),
+    ) {
+        let question = query(&asked, types.0).len() - 11;
+        let mut bytes = Answer::to(&query(&asked, types.0))
+            .cname(&asked, &other)
+            .a(&other, [192, 0, 2, 1])
+            .a(&asked, [192, 0, 2, 2])
+            .aaaa(&other, "2001:db8::1")
+            .soa(&other, 60, 60)
+            .opt(0)
+            .bytes();
+        for (at, byte) in changes {
+            let rest = bytes.len() - question;
+            bytes[question + at % rest] = byte;
+        }
+        bytes[2..4].copy_from_slice(&flags);
+        let is_other = asked != other || types.0 != types.1;
+        let reply = read_reply(&bytes, &name(&other), types.1);
+        prop_assert!(!is_other || reply.is_none(), "{reply:?}");
+    }
+
     /// The largest of answers, all aliases and pointers, is read in bounded time.
     #[test]
     fn a_full_message_of_aliases_ends(seed in any::<u8>()) {

@@ -24,6 +24,8 @@ mod chance;
 mod driver;
 mod exchange;
 mod flight;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod hosts;
 mod inquiries;
 mod job;
@@ -41,6 +43,7 @@ mod system;
 mod tests;
 mod transport;
 mod verdict;
+mod wildcards;
 
 #[cfg(feature = "exchange")]
 pub use exchange::door as exchange_door;

@@ -3,9 +3,9 @@ use std::collections::BTreeSet;
 use domain::base::iana::Rcode;
 use proptest::prelude::*;
 
-use crate::probe::chance::Case;
 use super::*;
 use crate::probe::answers::{Answer, name as wire_name};
+use crate::probe::chance::Case;
 use crate::probe::message::{Problem, Reply, read_reply, write_query};
 
 const TYPES: [Rtype; 6] = [Rtype::NS, Rtype::SOA, Rtype::MX, Rtype::TXT, Rtype::CNAME, Rtype::PTR];

@@ -3,7 +3,7 @@ use std::net::{IpAddr, SocketAddr};
 use domain::base::iana::Rtype;
 
 use super::exchange::{Resolved, Settled};
-use crate::outcome::{Failure, ProbeVerdict};
+use crate::outcome::{Failure, ProbeVerdict, Wildcard};
 use crate::plan::{Question, RecordType};
 
 /// What is known of a name in the end.
@@ -24,6 +24,8 @@ pub(crate) struct Lookup {
     pub(crate) attempts: u32,
     /// Why the verdict is unknown.
     pub(crate) failure: Option<Failure>,
+    /// Whether a wildcard answers for it. None: not tested.
+    pub(crate) wildcard: Option<Wildcard>,
 }
 
 impl Lookup {
@@ -54,6 +56,7 @@ impl Lookup {
             server: None,
             attempts: 0,
             failure: None,
+            wildcard: None,
         }
     }
 }

@@ -30,7 +30,7 @@ use crate::input::{ListForm, Reader, Source};
 use crate::ledger::{Home, real_file};
 use crate::outcome::{GetOutcome, ProbeOutcome};
 use crate::outcomes::{Message, Outcomes, StartedRun};
-use crate::plan::{Durable, GetPlan, Limits, ProbePlan, SinkPlan, defaults};
+use crate::plan::{Durable, GetPlan, Limits, ProbePlan, SinkPlan, Wildcards, defaults};
 use crate::probe::ProbeJob;
 use crate::schedule::{Backoff, Breaker, Policy, Schedule};
 use crate::sink::{
@@ -201,7 +201,10 @@ fn probe(plan: &ProbePlan, source: Source, run: &StartedRun<ProbeOutcome>) -> St
         let lines = |_| -> Box<dyn Unit> {
             Box::new(Lines::new(Arc::new(Disk), path.clone(), output.heading.clone()))
         };
-        let about = format!("{}, {}", output.form, plan.question.name());
+        let mut about = format!("{}, {}", output.form, plan.question.name());
+        if plan.wildcards != Wildcards::Keep {
+            about = format!("{about}, wildcards {}", plan.wildcards.name());
+        }
         let form = Form { about, appended: true, line: Some(Arc::clone(&output.line)) };
         let seed = random.u64(..);
         Kept::open(&output.path, &home, lines, &output.ledger, form, &source, seed, &run.report)
