@@ -28,6 +28,7 @@ mod probe;
 mod rehearse;
 mod roots;
 mod said;
+mod servers;
 mod to_plan;
 mod values;
 mod versions;

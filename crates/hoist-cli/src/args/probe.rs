@@ -11,6 +11,7 @@ use super::answers::{AnswersArgs, Only};
 use super::exit::{Allowance, ExitArgs};
 use super::input::Input;
 use super::ledger::LedgerArgs;
+use super::servers::ServersArgs;
 use super::values;
 use super::wildcards::WildcardArgs;
 
@@ -20,6 +21,7 @@ Examples:
   hoist probe --tld com --tld org             the same under two others
   hoist probe example.com example.org --format jsonl
   hoist probe -i names.txt --via dns://9.9.9.9 --via dns://[2620:fe::fe] -o answers.txt
+  hoist probe -i names.txt -r resolvers.txt --rate 5000 -o answers.txt
   cut -d, -f1 table.csv | hoist probe -t AAAA --format jsonl
   hoist probe -i domains.txt -t MX --only found --format jsonl -o mx.jsonl
   hoist probe -t PTR 192.0.2.1 2001:db8::1 --format csv
@@ -60,13 +62,15 @@ pub(super) struct ProbeArgs {
     /// Make names under this top level; repeatable [default: dev]
     #[arg(long = "tld", value_name = "TLD")]
     pub(super) tlds: Vec<String>,
-    /// Names at once, at most
-    #[arg(short = 'm', long, value_name = "N", default_value_t = defaults::PROBE_IN_FLIGHT)]
-    pub(super) max: NonZeroUsize,
+    /// Names at once, at most [default: 4096, or as many as --window]
+    #[arg(short = 'm', long, value_name = "N")]
+    pub(super) max: Option<NonZeroUsize>,
     /// Whom to ask: the servers of resolv.conf, the system, or a server; repeatable
     /// [default: resolv-conf]
     #[arg(long, value_name = "resolv-conf|system|dns://IP:PORT")]
     pub(super) via: Vec<ViaArg>,
+    #[command(flatten)]
+    pub(super) servers: ServersArgs,
     #[command(flatten)]
     pub(super) answers: AnswersArgs,
     /// For the answer to the first query; later ones are given more

@@ -17,7 +17,6 @@ use rustix::fd::AsFd;
 use super::flags::FlagsJob;
 use super::get::{GetArgs, GetFormat, GetJob, Header, Saving, Shards};
 use super::input::{self, Given};
-use super::names;
 use super::naming;
 use super::network;
 use super::probe::{ProbeArgs, ProbeJob};
@@ -31,12 +30,12 @@ impl ProbeArgs {
     pub(super) fn into_job(self) -> Result<ProbeJob, Refused> {
         let question = self.answers.question().map_err(|why| Refused::Usage("probe", why))?;
         let plan = ProbePlan {
-            limits: Limits { in_flight: self.max, ..Limits::probe() },
+            limits: Limits { in_flight: self.servers.in_flight(self.max), ..Limits::probe() },
             question,
             dns: DnsPlan {
                 timeout: self.timeout,
                 retries: self.retries,
-                ..names::via(&self.via, "probe")?
+                ..self.servers.plan(&self.via)?
             },
             wildcards: self.wildcards.plan(),
             deadline: self.deadline,

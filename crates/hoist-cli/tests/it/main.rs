@@ -28,6 +28,7 @@ mod outcomes;
 mod probe;
 mod rehearse;
 mod resume;
+mod servers;
 mod shards;
 mod split;
 mod terminal;

@@ -147,6 +147,14 @@ pub const DNS_TIMEOUT_MAX: Duration = Duration::from_secs(4);
 /// Queries after the first one: with the timeouts above, ten queries take the deadline.
 pub const DNS_RETRIES: u32 = 9;
 
+/// Queries under way to one server at the start of a probe, or as many as `-m` where that is less: a
+/// resolver at the other end of a continent then answers some 5,000 a second from the first moment on, and
+/// what a small one drops of them is asked again.
+pub const DNS_WINDOW: NonZeroUsize = count(1_000);
+
+/// No window is smaller than this because of `-m`: a name may take two queries at once, and aliases.
+pub const DNS_WINDOW_LEAST: NonZeroUsize = count(16);
+
 /// Names whose addresses are remembered, at most: more hosts than most lists have, in some 13 MB.
 pub const DNS_CACHE_NAMES: usize = 30_000;
 

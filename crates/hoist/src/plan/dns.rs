@@ -2,7 +2,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Question, defaults};
+use super::{Question, Windows, defaults};
 
 /// How names are looked up.
 #[derive(Debug, Clone)]
@@ -18,6 +18,8 @@ pub struct DnsPlan {
     /// Queries after the first one. For the hosts of URLs `options attempts:N` of the resolv.conf, which
     /// is rounds over all servers, goes before it.
     pub retries: u32,
+    /// How much is asked at once.
+    pub windows: Windows,
 }
 
 impl Default for DnsPlan {
@@ -27,6 +29,7 @@ impl Default for DnsPlan {
             hosts: Some(PathBuf::from("/etc/hosts")),
             timeout: defaults::DNS_TIMEOUT,
             retries: defaults::DNS_RETRIES,
+            windows: Windows::default(),
         }
     }
 }

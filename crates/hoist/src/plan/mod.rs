@@ -22,6 +22,7 @@ mod shards;
 mod sink;
 mod versions;
 mod wildcards;
+mod windows;
 
 pub use bypass::{BadBypass, Bypass};
 pub use connect_to::{BadConnectTo, ConnectTo};
@@ -44,3 +45,4 @@ pub use shards::{BadShards, ShardLimits, ShardTemplate};
 pub use sink::{Existing, SharedWriter, SinkPlan};
 pub use versions::HttpVersions;
 pub use wildcards::Wildcards;
+pub use windows::Windows;

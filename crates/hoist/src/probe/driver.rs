@@ -4,17 +4,17 @@
 //! While many are, each is looked at every millisecond and not watched: an answer that wakes the
 //! thread costs as much as four that are found together.
 
+use std::cell::Cell;
 use std::net::UdpSocket;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use tokio::task::AbortHandle;
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::exchange::{Exchange, SocketId, Tcp, Transmit};
+use super::exchange::{Exchange, SocketId, Tcp, TcpEnd, Transmit};
 use super::inquiries::{Shared, Source};
-use super::transport::tcp;
+use super::transport::tcp::{Connections, Ended};
 use super::transport::udp::{self, Arrival, NoSocket, Rest, SendEnd};
 use crate::sys::datagrams::{Departures, TOGETHER};
 
@@ -27,6 +27,7 @@ const MANY_EACH: usize = 8;
 
 /// Runs until nobody is left to ask.
 pub(super) async fn drive(shared: Rc<Shared>, tasks: TaskTracker) {
+    let connections = Connections::new(tasks.clone(), over_tcp(&shared));
     let mut shell = Shell {
         shared: Rc::clone(&shared),
         tasks,
@@ -36,7 +37,7 @@ pub(super) async fn drive(shared: Rc<Shared>, tasks: TaskTracker) {
         together: TOGETHER,
         buffer: Vec::with_capacity(512),
         next_look: None,
-        over: CancellationToken::new(),
+        connections,
     };
     let sleep = tokio::time::sleep_until(Instant::now().into());
     tokio::pin!(sleep);
@@ -59,7 +60,7 @@ pub(super) async fn drive(shared: Rc<Shared>, tasks: TaskTracker) {
     }
 }
 
-struct Shell {
+struct Shell<E> {
     shared: Rc<Shared>,
     tasks: TaskTracker,
     /// By their ids.
@@ -73,13 +74,14 @@ struct Shell {
     buffer: Vec<u8>,
     /// At all sockets, none of which is watched.
     next_look: Option<Instant>,
-    /// Ends the TCP exchanges with the shell.
-    over: CancellationToken,
+    connections: Connections<E>,
 }
 
 struct Open {
     socket: Rc<UdpSocket>,
     watcher: Option<AbortHandle>,
+    /// Datagrams that have found no room since it was opened.
+    dropped: Rc<Cell<u32>>,
 }
 
 impl Drop for Open {
@@ -96,13 +98,7 @@ impl Open {
     }
 }
 
-impl Drop for Shell {
-    fn drop(&mut self) {
-        self.over.cancel();
-    }
-}
-
-impl Shell {
+impl<E: Ended> Shell<E> {
     /// Does all there is to do now; returns when there will be more.
     fn turn(&mut self) -> Option<Instant> {
         let shared = Rc::clone(&self.shared);
@@ -115,7 +111,7 @@ impl Shell {
                 exchange.handle_timeout(now);
                 self.send(exchange, now);
                 while let Some(tcp) = exchange.poll_tcp(now, &mut self.buffer) {
-                    self.ask_over_tcp(tcp);
+                    self.connections.ask(tcp, &self.buffer);
                 }
                 while let Some(id) = exchange.poll_close() {
                     self.open -= 1;
@@ -140,7 +136,7 @@ impl Shell {
         for (id, open) in (0..).map(SocketId).zip(&self.sockets) {
             let Some(open) = open else { continue };
             udp::receive(&open.socket, arrivals, |arrival| {
-                take(exchange, now, id, arrival);
+                take(exchange, now, id, &open.dropped, arrival);
             });
         }
         drop(state);
@@ -224,7 +220,8 @@ impl Shell {
             self.sockets.resize_with(at + 1, || None);
         }
         self.open += 1;
-        self.sockets[at] = Some(Open { socket: Rc::new(socket), watcher: None });
+        self.sockets[at] =
+            Some(Open { socket: Rc::new(socket), watcher: None, dropped: Rc::default() });
         if self.next_look.is_none() {
             self.watch(at);
         }
@@ -234,11 +231,14 @@ impl Shell {
         let Some(Some(open)) = self.sockets.get_mut(at) else { return };
         let id = SocketId(u32::try_from(at).unwrap_or(u32::MAX));
         let shared = Rc::clone(&self.shared);
+        let dropped = Rc::clone(&open.dropped);
         let read = move |socket: &UdpSocket| {
             let now = Instant::now();
             let mut rest = Rest::Nothing;
             if let Source::Dns { exchange, arrivals, .. } = &mut shared.state.borrow_mut().source {
-                rest = udp::receive(socket, arrivals, |arrival| take(exchange, now, id, arrival));
+                rest = udp::receive(socket, arrivals, |arrival| {
+                    take(exchange, now, id, &dropped, arrival);
+                });
             }
             shared.hand_on(now);
             shared.wake_driver();
@@ -247,28 +247,34 @@ impl Shell {
         let watcher = self.tasks.spawn_local(udp::watch(Rc::clone(&open.socket), read));
         open.watcher = Some(watcher.abort_handle());
     }
+}
 
-    fn ask_over_tcp(&self, tcp: Tcp) {
-        let shared = Rc::clone(&self.shared);
-        let query = self.buffer.clone();
-        let over = self.over.clone();
-        self.tasks.spawn_local(async move {
-            let asked = tcp::ask(tcp.address, &query, tcp.deadline);
-            let Some(answer) = over.run_until_cancelled(asked).await else { return };
-            let now = Instant::now();
-            if let Source::Dns { exchange, .. } = &mut shared.state.borrow_mut().source {
-                exchange.tcp_ended(now, tcp, answer.as_deref());
-            }
-            shared.hand_on(now);
-            shared.wake_driver();
-        });
+/// Hands in how queries over TCP ended.
+fn over_tcp(shared: &Rc<Shared>) -> impl Ended + use<> {
+    let shared = Rc::clone(shared);
+    move |tcp: Tcp, end: TcpEnd<'_>| {
+        let now = Instant::now();
+        if let Source::Dns { exchange, .. } = &mut shared.state.borrow_mut().source {
+            exchange.tcp_ended(now, tcp, end);
+        }
+        shared.hand_on(now);
+        shared.wake_driver();
     }
 }
 
-fn take(exchange: &mut Exchange, now: Instant, id: SocketId, arrival: Arrival<'_>) {
+fn take(
+    exchange: &mut Exchange,
+    now: Instant,
+    id: SocketId,
+    dropped: &Cell<u32>,
+    arrival: Arrival<'_>,
+) {
     match arrival {
         Arrival::Datagram(bytes) => exchange.receive(now, id, bytes),
         Arrival::Gone(why) => exchange.refused(now, id, why),
-        Arrival::Dropped(_) => {}
+        Arrival::Dropped(so_far) => {
+            let before = dropped.replace(so_far);
+            exchange.dropped(now, id, so_far.wrapping_sub(before));
+        }
     }
 }

@@ -103,12 +103,12 @@ impl Job for ProbeJob {
         self.asking.ask(start.ticket.0, &item.name, eager, start.deadline);
     }
 
-    fn useful(&self) -> usize {
-        self.asking.useful()
-    }
-
     fn read_ahead(&self) -> usize {
         defaults::PROBE_READ_AHEAD
+    }
+
+    fn has_room(&self) -> bool {
+        self.asking.has_room()
     }
 
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event<Lookup, Infallible>> {

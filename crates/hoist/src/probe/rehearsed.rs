@@ -50,6 +50,7 @@ fn probe(rehearsal: DnsRehearsal, question: Question, eager: bool) {
         hosts: None,
         timeout: Duration::from_millis(100),
         retries: 4,
+        ..DnsPlan::default()
     };
     let names = names();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio_util::task::TaskTracker;
 
 use super::chance::Chance;
-use super::exchange::{Exchange, Policy};
+use super::exchange::{Exchange, Policy, WindowPolicy};
 use super::hosts::Hosts;
 use super::inquiries::{Shared, Source, Who};
 use super::search::Search;
@@ -69,6 +69,9 @@ impl Resolver {
                     timeout_max: defaults::DNS_TIMEOUT_MAX.max(timeout),
                     retries: rounds.map_or(plan.retries, |queries| queries - 1),
                     spread: !outright.is_empty() || options.rotate,
+                    quick: names.is_none(),
+                    window: window(plan, names.is_none().then_some(in_flight), timeout),
+                    rate: plan.windows.rate,
                 };
                 let exchange = Exchange::new(policy, &servers, Chance::new(seed));
                 let hosts = hosts.unwrap_or_default();
@@ -83,14 +86,6 @@ impl Resolver {
             Some(results) => tasks.spawn_local(system::drive(Rc::clone(&shared), results)),
         };
         Ok(Self { guard: Rc::new(Guard { shared, search, timeout }) })
-    }
-
-    /// Names that it can ask for at once, and some that are next.
-    pub(crate) fn useful(&self) -> usize {
-        match &self.guard.shared.state.borrow().source {
-            Source::Dns { exchange, .. } => exchange.useful(),
-            Source::System(_) => usize::MAX,
-        }
     }
 
     /// Asks; the answer comes out of `answered`, with the token, by the deadline at the latest.
@@ -123,6 +118,15 @@ impl Resolver {
             shared.wake_asker();
         }
         shared.wake_driver();
+    }
+
+    /// Whether a name that `ask` is given now will be asked about within a moment: until then its
+    /// deadline runs in vain.
+    pub(crate) fn has_room(&self) -> bool {
+        match &self.guard.shared.state.borrow().source {
+            Source::Dns { exchange, .. } => exchange.has_room(),
+            Source::System(_) => true,
+        }
     }
 
     /// The next finished lookup of those that `ask` began; waits where there is none. Dropping
@@ -160,6 +164,18 @@ fn of_literal(address: IpAddr, question: Question) -> Lookup {
         }
     };
     if fits { Lookup::found(vec![address]) } else { Lookup::not_found() }
+}
+
+/// The windows of a probe of so many names at once. Hosts to be fetched are too few to need care.
+fn window(plan: &DnsPlan, probed: Option<usize>, timeout: Duration) -> WindowPolicy {
+    let start = defaults::DNS_WINDOW.get();
+    if let Some(window) = plan.windows.window {
+        let window = window.get();
+        return WindowPolicy { start: window, max: window, fixed: true, timeout };
+    }
+    let max =
+        probed.unwrap_or(defaults::PROBE_IN_FLIGHT.get()).max(defaults::DNS_WINDOW_LEAST.get());
+    WindowPolicy { start: start.min(max), max, fixed: false, timeout }
 }
 
 /// Ends the driver with the last `Resolver`.

@@ -354,7 +354,7 @@ impl<'a, J: Job> Drive<'a, J> {
     }
 
     fn start(&mut self, now: Instant) {
-        while self.schedule.in_flight() < self.job.useful()
+        while self.job.has_room()
             && let Some(start) = self.schedule.start(now)
         {
             if start.attempt > 1 {

@@ -36,15 +36,16 @@ pub(crate) trait Job {
     /// Begins an attempt. It has its permits until it shows up in `poll_event`.
     fn start(&mut self, start: Start, item: &mut Self::Item);
 
-    /// Attempts that are of use at once. More would only wait where the job keeps them.
-    fn useful(&self) -> usize {
-        usize::MAX
-    }
-
     /// Items that need be at hand, not yet asked. Where origins are many, the more the better: one of
     /// them may be slow.
     fn read_ahead(&self) -> usize {
         usize::MAX
+    }
+
+    /// Whether another attempt would begin at once: while it only waits, its deadline runs. Where there
+    /// is no room, attempts are under way.
+    fn has_room(&self) -> bool {
+        true
     }
 
     /// The loop is about to wait: what was gathered goes on its way. False when it has no room there,

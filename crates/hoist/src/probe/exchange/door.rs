@@ -22,9 +22,11 @@ use std::time::{Duration, Instant};
 
 use domain::base::iana::Rtype;
 
+use super::window::WindowPolicy;
 use super::{machine, pending, server};
 use crate::item::DomainName;
 use crate::outcome::{Failure, FailureKind};
+use crate::plan::defaults;
 use crate::probe::chance::Chance;
 
 /// How long to wait, and how often to ask.
@@ -130,7 +132,21 @@ impl Exchange {
     /// alone: who can guess them can forge answers (RFC 5452 §9.2). `None`: there is no server.
     pub fn new(policy: Policy, servers: &[SocketAddr], seed: Option<u64>) -> Option<Self> {
         let Policy { timeout, timeout_max, retries, spread } = policy;
-        let policy = machine::Policy { timeout, timeout_max, retries, spread };
+        let window = WindowPolicy {
+            start: defaults::DNS_WINDOW.get(),
+            max: defaults::PROBE_IN_FLIGHT.get(),
+            fixed: false,
+            timeout,
+        };
+        let policy = machine::Policy {
+            timeout,
+            timeout_max,
+            retries,
+            spread,
+            quick: true,
+            window,
+            rate: None,
+        };
         (!servers.is_empty())
             .then(|| Self(machine::Exchange::new(policy, servers, Chance::new(seed))))
     }
@@ -233,7 +249,7 @@ impl Exchange {
 
     /// The connection is over: with an answer, without its length, or with none.
     pub fn tcp_ended(&mut self, now: Instant, tcp: Tcp, answer: Option<&[u8]>) {
-        self.0.tcp_ended(now, tcp.0, answer);
+        self.0.tcp_ended(now, tcp.0, answer.into());
     }
 
     /// When to call `handle_timeout` and look for something to send. `None`: nothing is under way.

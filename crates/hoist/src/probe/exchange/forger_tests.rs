@@ -51,7 +51,7 @@ fn answer_truly(world: &mut World, mut sent: Vec<Query>, tcp_answers: bool) -> u
             over_tcp += 1;
             let (name, _) = question_of(&buffer);
             let answer = Answer::to(&buffer).a(&name, TRUE).bytes();
-            world.exchange.tcp_ended(world.now, tcp, tcp_answers.then_some(&answer[..]));
+            world.exchange.tcp_ended(world.now, tcp, tcp_answers.then_some(&answer[..]).into());
         }
         for query in sent.drain(..) {
             let (name, _) = question_of(&query.bytes);
@@ -185,7 +185,7 @@ fn without_tcp_nothing_forged_is_believed() {
         }
         let mut buffer = Vec::new();
         while let Some(tcp) = world.exchange.poll_tcp(world.now, &mut buffer) {
-            world.exchange.tcp_ended(world.now, tcp, None);
+            world.exchange.tcp_ended(world.now, tcp, TcpEnd::Silence);
         }
         if world.exchange.len() > 0 {
             world.wait();

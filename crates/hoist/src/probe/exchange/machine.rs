@@ -1,3 +1,5 @@
+mod choice;
+mod over_tcp;
 mod replies;
 mod sockets;
 mod strangers;
@@ -8,21 +10,26 @@ pub(super) use sockets::Wanted;
 use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasherDefault;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use domain::base::iana::Rtype;
 use slab::Slab;
 
+use self::choice::Choice;
+pub(crate) use self::over_tcp::{Tcp, TcpEnd};
+use self::strangers::Strangers;
 use super::case::Keeping;
 use super::keys::{Mix, key};
+use super::pace::Rate;
 use super::pending::{About, Handle, Pending, Sent, SentList, Settled, Stamped, State};
 use super::reasons;
 use super::server::{PAUSE, Server, Socket, SocketId};
 use super::waits::Waits;
+use super::window::WindowPolicy;
 use crate::item::WireName;
 use crate::probe::chance::{Case, Chance, Drawn};
 use crate::probe::message;
-use strangers::Strangers;
 
 /// How long to wait, and how often to ask.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +42,13 @@ pub(crate) struct Policy {
     pub(crate) retries: u32,
     /// Names take the servers in turn. Else all ask the first one first, as resolv.conf(5) has it.
     pub(crate) spread: bool,
+    /// Where it is known how long answers usually take, the first tries wait no longer than that. A
+    /// name is given up no earlier.
+    pub(crate) quick: bool,
+    /// Of each server.
+    pub(crate) window: WindowPolicy,
+    /// Queries per second over all servers.
+    pub(crate) rate: Option<NonZeroU32>,
 }
 
 /// A query that is in the buffer and goes out by this socket.
@@ -44,24 +58,8 @@ pub(crate) struct Transmit {
     handle: Handle,
 }
 
-/// A query that is in the buffer and goes out over TCP.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Tcp {
-    pub(crate) address: SocketAddr,
-    /// Nobody waits for the answer after this.
-    pub(crate) deadline: Instant,
-    server: usize,
-    who: Stamped,
-}
-
-/// Queries sent in one go: a default socket buffer takes about as many answers. Until there is a
-/// window for each server, this alone keeps thousands of names from overrunning buffers at the
-/// start of a run.
-const BURST: u32 = 250;
-/// From one burst to the next.
-const PACE: Duration = Duration::from_millis(1);
-/// TCP connections to one server at once.
-const TCP_MAX: usize = 8;
+/// Tries that may wait only as long as answers usually take: of two in a row, chance seldom takes both.
+const QUICK: u32 = 2;
 
 /// The state of all questions under way. See the module.
 #[derive(Debug)]
@@ -81,8 +79,15 @@ pub(crate) struct Exchange {
     settled: VecDeque<Settled>,
     stamps: u64,
     turn: usize,
-    burst_end: Option<Instant>,
-    burst_left: u32,
+    rate: Option<Rate>,
+    /// The head of the queue can go no earlier.
+    send_at: Option<Instant>,
+    /// Nothing over TCP can go earlier.
+    tcp_at: Option<Instant>,
+    /// Questions in the queue, at most, when more are to be asked.
+    waiting_max: usize,
+    /// When the deadlines of the queue are looked at next.
+    look_at: Option<Instant>,
     /// There is no socket to send from before.
     blocked_until: Option<Instant>,
     /// Looks for what a datagram without a right id may have been meant for.
@@ -93,12 +98,12 @@ impl Exchange {
     /// Nothing is asked yet. There must be a server.
     pub(crate) fn new(policy: Policy, servers: &[SocketAddr], chance: Chance) -> Self {
         debug_assert!(!servers.is_empty());
-        Self {
+        let mut exchange = Self {
             policy,
             chance,
             pending: Slab::new(),
             ids: HashMap::default(),
-            servers: servers.iter().copied().map(Server::new).collect(),
+            servers: servers.iter().map(|at| Server::new(*at, policy.window)).collect(),
             sockets: Slab::new(),
             queue: VecDeque::new(),
             tcp_queue: VecDeque::new(),
@@ -108,11 +113,16 @@ impl Exchange {
             settled: VecDeque::new(),
             stamps: 0,
             turn: 0,
-            burst_end: None,
-            burst_left: BURST,
+            rate: policy.rate.map(Rate::new),
+            send_at: None,
+            tcp_at: None,
+            waiting_max: 1,
+            look_at: None,
             blocked_until: None,
             strangers: Strangers::default(),
-        }
+        };
+        exchange.update_room();
+        exchange
     }
 
     /// Asks for the records of a name. The answer bears `owner`.
@@ -124,6 +134,7 @@ impl Exchange {
         rtype: Rtype,
         deadline: Instant,
     ) -> Handle {
+        self.look_at.get_or_insert(now + PAUSE);
         let serial = self.next_stamp();
         let index = self.pending.insert(Pending {
             owner,
@@ -137,6 +148,7 @@ impl Exchange {
             server: None,
             stay: false,
             tries: 0,
+            quick: 0,
             queries: 0,
             useless: 0,
             refused: 0,
@@ -144,6 +156,7 @@ impl Exchange {
             ttl: u32::MAX,
             plain: false,
             tcp_id: 0,
+            tcp_broke: false,
             complaint: None,
             sent: SentList::default(),
         });
@@ -162,12 +175,6 @@ impl Exchange {
     /// The next answer.
     pub(crate) fn poll_settled(&mut self) -> Option<Settled> {
         self.settled.pop_front()
-    }
-
-    /// Questions that it is of use to have at once: those in the windows of the servers, and as many
-    /// as go out with the next burst.
-    pub(crate) fn useful(&self) -> usize {
-        usize::MAX
     }
 
     /// Queries over UDP that may still be answered.
@@ -204,7 +211,11 @@ impl Exchange {
                 self.queue.pop_front();
                 continue;
             }
-            if self.blocked_until.is_some() || !self.burst_has_room(now) {
+            if self.blocked_until.is_some() {
+                return None;
+            }
+            if let Some(until) = self.rate.as_ref().and_then(|rate| rate.blocked_until(now)) {
+                self.send_at = Some(until);
                 return None;
             }
             let pending = &self.pending[who.index as usize];
@@ -213,17 +224,22 @@ impl Exchange {
                 self.overdue(now, who.index);
                 continue;
             }
-            let at = self.pick_server(now, who.index);
-            if let Some(until) = self.servers[at].closed_until(now) {
-                self.queue.pop_front();
-                self.pending[who.index as usize].server = Some(at);
-                if self.nobody_listens() {
-                    self.give_up(who.index, reasons::refused);
-                } else {
-                    self.rest(who.index, until);
+            let at = match self.choose(now, who.index) {
+                Choice::Ask(at) => at,
+                Choice::Full(until) => {
+                    self.send_at = Some(until);
+                    return None;
                 }
-                continue;
-            }
+                Choice::Closed(at) => {
+                    self.queue.pop_front();
+                    self.pending[who.index as usize].server = Some(at);
+                    match self.servers[at].closed_until(now) {
+                        Some(until) if !self.nobody_listens() => self.rest(who.index, until),
+                        _ => self.give_up(who.index, reasons::refused),
+                    }
+                    continue;
+                }
+            };
             let drawn = self.draw(now, at);
             self.want_socket(now, at);
             let Some((socket, drawn)) = drawn else {
@@ -232,6 +248,7 @@ impl Exchange {
                 return None;
             };
             self.queue.pop_front();
+            self.send_at = None;
             return Some(self.transmit(now, who.index, at, socket, drawn, buffer));
         }
     }
@@ -239,8 +256,9 @@ impl Exchange {
     /// The query could not be sent: the socket or the system has no room. It goes first, in a
     /// little while.
     pub(crate) fn not_sent(&mut self, now: Instant, transmit: Transmit) {
-        self.burst_end = Some(now + PACE);
-        self.burst_left = 0;
+        if let Some(socket) = self.sockets.get(transmit.socket.0 as usize) {
+            self.servers[socket.server].window.bursts.pause(now);
+        }
         if !self.is_current(transmit.handle) {
             return;
         }
@@ -255,66 +273,31 @@ impl Exchange {
         self.queue.push_front(who);
     }
 
-    /// A query that is to go over TCP now, written into the buffer. Tell `tcp_ended`.
-    pub(crate) fn poll_tcp(&mut self, now: Instant, buffer: &mut Vec<u8>) -> Option<Tcp> {
-        // A server whose places are taken must not hold up the others.
-        for _ in 0..self.tcp_queue.len() {
-            let who = self.tcp_queue.pop_front()?;
-            if self.is_stale(who) {
-                continue;
-            }
-            let pending = &mut self.pending[who.index as usize];
-            let server = pending.server.unwrap_or_default();
-            if self.servers[server].tcp >= TCP_MAX {
-                self.tcp_queue.push_back(who);
-                continue;
-            }
-            let Some(Drawn { id, .. }) = self.chance.draw(1) else {
-                self.tcp_queue.push_back(who);
-                continue;
-            };
-            self.servers[server].tcp += 1;
-            pending.queries += 1;
-            pending.tcp_id = id;
-            let edns = !pending.plain && !self.servers[server].plain;
-            message::write_query(buffer, id, &pending.name, Case::SMALL, pending.rtype, edns);
-            let deadline = pending.deadline.min(now + self.policy.timeout_max);
-            let who = self.enter(who.index, State::Tcp);
-            self.waits.until(deadline, who);
-            return Some(Tcp { address: self.servers[server].address, deadline, server, who });
-        }
-        None
-    }
-
     /// When to call `handle_timeout` and look for something to send.
     pub(crate) fn next_timeout(&mut self) -> Option<Instant> {
         let pending = &self.pending;
         let wait = self.waits.next(|who| is_stale(pending, who));
         let queue = match self.blocked_until {
             _ if self.queue.is_empty() => None,
-            None => self.burst_end,
+            // The queue stands still, deadlines do not.
+            None => [self.send_at, self.look_at].into_iter().flatten().min(),
             blocked => blocked,
         };
-        match (wait, queue) {
-            (Some(wait), Some(queue)) => Some(wait.min(queue)),
-            (wait, queue) => wait.or(queue),
-        }
+        let tcp = self.tcp_at.filter(|_| !self.tcp_queue.is_empty());
+        [wait, queue, tcp].into_iter().flatten().min()
     }
 
     /// Time has passed: tries again or gives up what waits in vain.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         if self.blocked_until.is_some_and(|until| until <= now) {
             self.blocked_until = None;
-            // The queue stands still, deadlines do not.
-            for _ in 0..self.queue.len() {
-                let Some(who) = self.queue.pop_front() else { break };
-                match self.pending.get(who.index as usize) {
-                    Some(pending) if pending.stamp == who.stamp && pending.deadline <= now => {
-                        self.overdue(now, who.index);
-                    }
-                    _ => self.queue.push_back(who),
-                }
-            }
+            self.look_at = None;
+        }
+        self.tcp_at = None;
+        self.update_room();
+        if self.look_at.is_none_or(|at| at <= now) {
+            self.look_at = Some(now + PAUSE);
+            self.end_overdue(now);
         }
         while let Some(who) = self.waits.pop_due(now) {
             if self.is_stale(who) {
@@ -323,7 +306,8 @@ impl Exchange {
             let pending = &self.pending[who.index as usize];
             let (state, server) = (pending.state, pending.server.unwrap_or_default());
             if state == State::Sent {
-                self.servers[server].timed_out(now);
+                let sent = pending.sent.last().map(|sent| sent.at);
+                self.servers[server].timed_out(now, sent);
             }
             if pending.deadline <= now {
                 self.overdue(now, who.index);
@@ -343,6 +327,19 @@ impl Exchange {
         self.waits.sweep(pending.len(), |who| is_stale(pending, who));
     }
 
+    /// Gives up what waits in the queue for longer than it may.
+    fn end_overdue(&mut self, now: Instant) {
+        for _ in 0..self.queue.len() {
+            let Some(who) = self.queue.pop_front() else { break };
+            match self.pending.get(who.index as usize) {
+                Some(pending) if pending.stamp == who.stamp && pending.deadline <= now => {
+                    self.overdue(now, who.index);
+                }
+                _ => self.queue.push_back(who),
+            }
+        }
+    }
+
     fn transmit(
         &mut self,
         now: Instant,
@@ -353,9 +350,15 @@ impl Exchange {
         buffer: &mut Vec<u8>,
     ) -> Transmit {
         let Drawn { id, case, .. } = drawn;
-        self.burst_left -= 1;
         self.ids.insert(key(socket, id), index);
+        if let Some(rate) = &mut self.rate {
+            rate.sent(now);
+        }
         let server = &mut self.servers[at];
+        if server.is_to_be_tried(now) {
+            server.is_tried(now);
+        }
+        server.window.sent(now);
         server.live += 1;
         let state = &mut self.sockets[socket.0 as usize];
         state.live += 1;
@@ -372,10 +375,34 @@ impl Exchange {
         pending.queries += 1;
         let breaks_case = self.servers[at].keeping == Keeping::Broken;
         let case = if breaks_case { Case::SMALL } else { case };
-        pending.sent.push(Sent { socket, id, case, plain });
+        pending.sent.push(Sent { socket, id, case, plain, at: now });
         message::write_query(buffer, id, &pending.name, case, pending.rtype, !plain);
-        self.waits.answer(now, pending.tries, pending.deadline, who);
-        Transmit { socket, handle: Handle { index, serial: pending.serial } }
+        let handle = Handle { index, serial: pending.serial };
+        self.wait_for_answer(now, who, at);
+        Transmit { socket, handle }
+    }
+
+    /// Until the next try. The first ones wait as long as answers usually take, where that is known; the
+    /// last one makes up for it.
+    fn wait_for_answer(&mut self, now: Instant, who: Stamped, at: usize) {
+        let retries = self.policy.retries;
+        let pending = &mut self.pending[who.index as usize];
+        let is_last = pending.tries > retries;
+        let deadline = pending.deadline;
+        if self.policy.quick && !is_last && pending.tries <= QUICK {
+            let usual = self.servers[at].window.overdue();
+            if self.waits.quick(now, usual, deadline, who) {
+                pending.quick += 1;
+                return;
+            }
+        }
+        if is_last && pending.quick > 0 {
+            let all = pending.asked_at + self.waits.total(retries.saturating_add(1));
+            let least = now + self.waits.total(1);
+            self.waits.until(all.max(least).min(deadline), who);
+        } else {
+            self.waits.answer(now, pending.tries.saturating_sub(pending.quick), deadline, who);
+        }
     }
 
     fn enqueue(&mut self, index: u32) {
@@ -411,34 +438,25 @@ impl Exchange {
         is_stale(&self.pending, who)
     }
 
-    fn burst_has_room(&mut self, now: Instant) -> bool {
-        if self.burst_end.is_none_or(|end| end <= now) {
-            self.burst_end = Some(now + PACE);
-            self.burst_left = BURST;
+    /// Our own sockets dropped answers that came by this one, so many since it was last told.
+    pub(crate) fn dropped(&mut self, now: Instant, socket: SocketId, count: u32) {
+        if let Some(socket) = self.sockets.get(socket.0 as usize) {
+            self.servers[socket.server].window.dropped(now, count);
         }
-        self.burst_left > 0
     }
 
-    /// The next server after the one asked last, the first that seems well.
-    fn pick_server(&mut self, now: Instant, index: u32) -> usize {
-        let count = self.servers.len();
-        let pending = &self.pending[index as usize];
-        let first = match pending.server {
-            Some(last) if pending.stay => return last,
-            Some(last) => (last + 1) % count,
-            None if self.policy.spread => {
-                self.turn = (self.turn + 1) % count;
-                self.turn
-            }
-            None => 0,
-        };
-        if count == 1 {
-            return first;
-        }
-        (0..count)
-            .map(|step| (first + step) % count)
-            .find(|at| !self.servers[*at].rests(now))
-            .unwrap_or(first)
+    /// Whether more may be asked: what waits here for its turn has its deadline running.
+    pub(crate) fn has_room(&self) -> bool {
+        self.queue.len() < self.waiting_max
+    }
+
+    /// As many as can be sent within a moment.
+    fn update_room(&mut self) {
+        let limits = self.servers.iter().map(|server| server.window.limit());
+        let limits = limits.fold(0_usize, usize::saturating_add);
+        // Half a second's worth of the rate.
+        let rate = self.policy.rate.map_or(usize::MAX, |rate| rate.get() as usize / 2 + 1);
+        self.waiting_max = limits.min(rate);
     }
 }
 

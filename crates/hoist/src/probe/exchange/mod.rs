@@ -13,6 +13,7 @@ mod case;
 pub mod door;
 mod keys;
 mod machine;
+mod pace;
 mod pending;
 mod reasons;
 mod server;
@@ -21,8 +22,14 @@ mod server;
 pub mod simulation;
 #[cfg(test)]
 mod tests;
+mod underway;
+mod usual;
 mod waits;
+mod window;
+#[cfg(test)]
+mod window_tests;
 
-pub(crate) use machine::{Exchange, Policy, Tcp, Transmit};
+pub(crate) use machine::{Exchange, Policy, Tcp, TcpEnd, Transmit};
 pub(crate) use pending::{Handle, Resolved, Settled};
-pub(crate) use server::SocketId;
+pub(crate) use server::{CONNECTIONS, PIPELINED, SocketId};
+pub(crate) use window::WindowPolicy;

@@ -87,6 +87,8 @@ pub(super) struct Pending {
     pub(super) stay: bool,
     /// Queries about `name` that count as tries.
     pub(super) tries: u32,
+    /// Those of them that were given only what is usual for an answer.
+    pub(super) quick: u32,
     /// Queries in all.
     pub(super) queries: u32,
     /// Useless replies to `name`.
@@ -101,6 +103,8 @@ pub(super) struct Pending {
     pub(super) plain: bool,
     /// The id of the query over TCP.
     pub(super) tcp_id: u16,
+    /// A connection broke before its answer.
+    pub(super) tcp_broke: bool,
     pub(super) complaint: Option<Complaint>,
     pub(super) sent: SentList,
 }
@@ -126,6 +130,7 @@ pub(super) struct Sent {
     pub(super) id: u16,
     pub(super) case: Case,
     pub(super) plain: bool,
+    pub(super) at: Instant,
 }
 
 /// Queries on their way; the first without an allocation, for most questions need no second.

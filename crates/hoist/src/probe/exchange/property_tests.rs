@@ -201,7 +201,7 @@ impl Play {
             Step::Tcp { which, how } if !self.over_tcp.is_empty() => {
                 let (tcp, query) = self.over_tcp.swap_remove(which % self.over_tcp.len());
                 let answer = how.map(|how| reply(&query, how));
-                self.world.exchange.tcp_ended(self.world.now, tcp, answer.as_deref());
+                self.world.exchange.tcp_ended(self.world.now, tcp, answer.as_deref().into());
             }
             Step::Sockets(are_there) => self.world.no_sockets = !are_there,
             Step::Noise(bytes) => {
@@ -284,7 +284,7 @@ impl Play {
             prop_assert_eq!(asked.answers, u32::from(!asked.cancelled), "{}", owner);
         }
         for (tcp, _) in self.over_tcp {
-            self.world.exchange.tcp_ended(self.world.now, tcp, None);
+            self.world.exchange.tcp_ended(self.world.now, tcp, TcpEnd::Silence);
         }
         prop_assert!(self.world.exchange.is_clean());
         // What comes now is nobody's.

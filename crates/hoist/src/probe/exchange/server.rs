@@ -2,6 +2,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::case::Keeping;
+use super::window::{Window, WindowPolicy};
 
 /// A socket that is connected to one server, by the number under which the machine knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -20,10 +21,20 @@ const SOCKETS_MAX: usize = 64;
 pub(super) const PAUSE: Duration = Duration::from_millis(100);
 /// The longest pause is 1.6 s.
 const PAUSE_DOUBLINGS: u32 = 4;
-/// Queries in a row without an answer after which a server rests, where there are others.
+/// Queries in a row without an answer that is of use, after which a server rests, where there are
+/// others.
 const SILENT: u32 = 16;
-/// For so long; then it gets one query to show that it is back.
+/// For so long; then it gets one query to show that it is back, and rests twice as long if it is not.
 const REST: Duration = Duration::from_secs(2);
+/// The longest rest is 64 s.
+const REST_DOUBLINGS: u32 = 5;
+/// Queries under way at once, where there are others, to one that has not said a word yet.
+const UNTRIED: usize = 64;
+
+/// TCP connections to one server at once (RFC 7766 §6.2.2 wants few).
+pub(crate) const CONNECTIONS: usize = 2;
+/// Questions on one of them that have no answer yet.
+pub(crate) const PIPELINED: usize = 128;
 
 /// A server, as its answers make it look.
 #[derive(Debug)]
@@ -52,14 +63,21 @@ pub(super) struct Server {
     /// Why it can't be reached, where it is not that nobody listens.
     pub(super) trouble: Option<String>,
     refused_until: Option<Instant>,
-    timeouts: u32,
+    /// In a row.
+    failures: u32,
     resting_until: Option<Instant>,
-    /// Connections over TCP under way.
+    rests: u32,
+    pub(super) window: Window,
+    /// Questions over TCP under way.
     pub(super) tcp: usize,
+    /// How many of them it takes on one connection.
+    pub(super) tcp_at_once: usize,
+    /// Answers since that was changed.
+    tcp_answers: usize,
 }
 
 impl Server {
-    pub(super) fn new(address: SocketAddr) -> Self {
+    pub(super) fn new(address: SocketAddr, window: WindowPolicy) -> Self {
         Self {
             address,
             pool: Vec::new(),
@@ -75,9 +93,13 @@ impl Server {
             refusals: 0,
             trouble: None,
             refused_until: None,
-            timeouts: 0,
+            failures: 0,
             resting_until: None,
+            rests: 0,
+            window: Window::new(window),
             tcp: 0,
+            tcp_at_once: PIPELINED,
+            tcp_answers: 0,
         }
     }
 
@@ -92,16 +114,35 @@ impl Server {
         self.last_reply = Some(now);
         self.refusals = 0;
         self.refused_until = None;
-        self.timeouts = 0;
-        self.resting_until = None;
     }
 
-    /// A query was not answered in time.
-    pub(super) fn timed_out(&mut self, now: Instant) {
-        self.timeouts = self.timeouts.saturating_add(1);
-        if self.timeouts >= SILENT && self.resting_until.is_none() {
-            self.resting_until = Some(now + REST);
+    /// It said something that is of use.
+    pub(super) fn was_of_use(&mut self) {
+        self.failures = 0;
+        self.resting_until = None;
+        self.rests = 0;
+    }
+
+    /// A query that was sent then was not answered in time.
+    pub(super) fn timed_out(&mut self, now: Instant, sent: Option<Instant>) {
+        self.window.lost(now);
+        // What was lost before its last word says nothing about what it does since.
+        if self.last_reply.is_none() || sent > self.last_reply {
+            self.failed(now);
         }
+    }
+
+    /// It had nothing to say that is of use.
+    pub(super) fn failed(&mut self, now: Instant) {
+        self.failures = self.failures.saturating_add(1);
+        if self.failures >= SILENT && self.resting_until.is_none() {
+            self.rest(now);
+        }
+    }
+
+    fn rest(&mut self, now: Instant) {
+        self.resting_until = Some(now + REST * (1 << self.rests.min(REST_DOUBLINGS)));
+        self.rests = self.rests.saturating_add(1);
     }
 
     /// Nobody listens, or it can't be reached for a reason. False if that is known already. It is
@@ -122,19 +163,54 @@ impl Server {
     }
 
     /// Whether another is to be preferred.
-    pub(super) fn rests(&mut self, now: Instant) -> bool {
-        if self.closed_until(now).is_some() {
-            return true;
+    pub(super) fn rests(&self, now: Instant) -> bool {
+        self.resting_until.is_some() || self.closed_until(now).is_some()
+    }
+
+    /// Whether its rest is over: then one query goes there. More only if that is answered.
+    pub(super) fn is_to_be_tried(&self, now: Instant) -> bool {
+        self.resting_until.is_some_and(|until| until <= now) && self.closed_until(now).is_none()
+    }
+
+    /// That query is on its way.
+    pub(super) fn is_tried(&mut self, now: Instant) {
+        self.rest(now);
+    }
+
+    /// When the next query may go there; `None`: now. `alone`: there is no other server.
+    pub(super) fn full_until(&mut self, now: Instant, alone: bool) -> Option<Instant> {
+        if let Some(until) = self.window.bursts.blocked_until(now) {
+            return Some(until);
         }
-        match self.resting_until {
-            Some(until) if now < until => true,
-            Some(_) => {
-                // One query goes there now; more only if it is answered.
-                self.resting_until = Some(now + REST);
-                false
-            }
-            None => false,
+        let underway = self.window.underway() + self.tcp;
+        if underway < self.limit(alone) {
+            return None;
         }
+        self.window.tick(now);
+        if self.window.underway() + self.tcp < self.limit(alone) {
+            return None;
+        }
+        Some(self.window.next_room().unwrap_or(now + PAUSE))
+    }
+
+    /// Queries under way at once, at most.
+    pub(super) fn limit(&self, alone: bool) -> usize {
+        let limit = self.window.limit();
+        if alone || self.last_reply.is_some() { limit } else { limit.min(UNTRIED) }
+    }
+
+    /// It takes what it was given, and perhaps more.
+    pub(super) fn answered_over_tcp(&mut self) {
+        self.tcp_answers += 1;
+        if self.tcp_answers >= 16 * self.tcp_at_once {
+            self.tcp_answers = 0;
+            self.tcp_at_once = (2 * self.tcp_at_once).min(PIPELINED);
+        }
+    }
+
+    /// Questions over TCP at once, at most.
+    pub(super) fn tcp_max(&self) -> usize {
+        self.tcp_at_once * CONNECTIONS
     }
 }
 

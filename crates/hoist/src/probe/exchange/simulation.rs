@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use domain::base::iana::Rtype;
 use fastrand::Rng;
 
-use super::{Exchange, Policy, Resolved, Settled, SocketId, Tcp};
+use super::{Exchange, Policy, Resolved, Settled, SocketId, Tcp, WindowPolicy};
 use crate::item::WireName;
 use crate::probe::chance::Chance;
 
@@ -165,6 +165,14 @@ impl Simulation {
             timeout_max: Duration::from_secs(4),
             retries: RETRIES,
             spread: true,
+            quick: true,
+            window: WindowPolicy {
+                start: 1000,
+                max: 4096,
+                fixed: false,
+                timeout: Duration::from_secs(1),
+            },
+            rate: None,
         };
         let now = Instant::now();
         let place = Place { name: 0, taken: false, told: false, deadline: now, queries: 0 };
@@ -210,7 +218,7 @@ impl Simulation {
                     continue;
                 }
                 How::Datagram(socket, _) => self.exchange.receive(self.now, socket, bytes),
-                How::Tcp(tcp) => self.exchange.tcp_ended(self.now, tcp, Some(bytes)),
+                How::Tcp(tcp) => self.exchange.tcp_ended(self.now, tcp, Some(bytes).into()),
             }
             let place = &mut self.places[arrival.question.place];
             place.told |= arrival.decides && place.taken && place.name == arrival.question.name;

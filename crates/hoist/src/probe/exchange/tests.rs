@@ -1,5 +1,8 @@
+mod servers;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use domain::base::iana::{Rcode, Rtype};
@@ -48,9 +51,23 @@ impl World {
     }
 
     fn with(servers: usize, retries: u32) -> Self {
+        Self::under(servers, |policy| policy.retries = retries)
+    }
+
+    fn under(servers: usize, change: impl FnOnce(&mut Policy)) -> Self {
+        let window = WindowPolicy { start: 1000, max: 4096, fixed: false, timeout: 1000 * MS };
+        let mut policy = Policy {
+            timeout: 1000 * MS,
+            timeout_max: 4000 * MS,
+            retries: 9,
+            spread: false,
+            quick: true,
+            window,
+            rate: None,
+        };
+        change(&mut policy);
         let servers: Vec<SocketAddr> =
             (0..servers).map(|n| format!("192.0.2.{}:53", n + 1).parse().unwrap()).collect();
-        let policy = Policy { timeout: 1000 * MS, timeout_max: 4000 * MS, retries, spread: false };
         let exchange = Exchange::new(policy, &servers, Chance::new(Some(42)));
         Self { exchange, now: Instant::now(), sockets: HashMap::new(), no_sockets: false }
     }
@@ -205,7 +222,7 @@ fn a_guessed_id_moves_the_question_to_tcp() {
     world.receive(&query, &forged(id));
     assert!(world.settled().is_none());
     let answer = Answer::to(&buffer).a("n0.example", [192, 0, 2, 1]).bytes();
-    world.exchange.tcp_ended(world.now, tcp, Some(&answer));
+    world.exchange.tcp_ended(world.now, tcp, TcpEnd::Answer(&answer));
     assert!(world.is_found());
     world.assert_clean();
 }
@@ -265,7 +282,7 @@ fn a_server_that_breaks_the_case_is_asked_without() {
         world.receive(&query, &Answer::to(&lowered(&query)).bytes());
         assert!(world.settled().is_none());
         let tcp = world.exchange.poll_tcp(world.now, &mut buffer).unwrap();
-        world.exchange.tcp_ended(world.now, tcp, Some(&Answer::to(&buffer).bytes()));
+        world.exchange.tcp_ended(world.now, tcp, TcpEnd::Answer(&Answer::to(&buffer).bytes()));
         assert!(world.settled().is_some());
     }
     world.ask(3);
@@ -480,23 +497,22 @@ fn what_is_cut_goes_over_tcp() {
     while let Some(tcp) = world.exchange.poll_tcp(world.now, &mut buffer) {
         asked.push((tcp, buffer.clone()));
     }
-    assert_eq!(asked.len(), 8);
-    for (tcp, query) in asked {
+    assert_eq!(asked.len(), 10);
+    for (tcp, query) in asked.drain(..8) {
         let (name, _) = question_of(&query);
         let answer = Answer::to(&query).a(&name, [192, 0, 2, 1]).bytes();
-        world.exchange.tcp_ended(world.now, tcp, Some(&answer));
+        world.exchange.tcp_ended(world.now, tcp, TcpEnd::Answer(&answer));
         assert!(world.is_found());
     }
-    // The last two have places now. One is silent, one answers something else: that was a try.
-    let silent = world.exchange.poll_tcp(world.now, &mut buffer).unwrap();
-    let wrong = world.exchange.poll_tcp(world.now, &mut buffer).unwrap();
-    let answer = Answer::to(&buffer).id(1).a("n9.example", [6, 6, 6, 6]).bytes();
-    world.exchange.tcp_ended(world.now, wrong, Some(&answer));
+    // Of the last two, one is silent, one answers something else: that was a try.
+    let (silent, wrong) = (asked[0].0, asked[1].0);
+    let answer = Answer::to(&asked[1].1).id(1).a("n9.example", [6, 6, 6, 6]).bytes();
+    world.exchange.tcp_ended(world.now, wrong, TcpEnd::Answer(&answer));
     assert_eq!(silent.deadline, world.now + 4000 * MS);
     world.pass(100 * MS);
     assert_eq!(world.sent().len(), 1);
     world.pass(3900 * MS);
-    world.exchange.tcp_ended(world.now, silent, None);
+    world.exchange.tcp_ended(world.now, silent, TcpEnd::Silence);
     assert!(world.settled().is_none());
     assert_eq!(world.exchange.len(), 2);
 }

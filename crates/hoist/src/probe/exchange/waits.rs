@@ -12,6 +12,8 @@ use super::pending::Stamped;
 #[derive(Debug)]
 pub(super) struct Waits {
     tries: Vec<Try>,
+    /// Waits that are shorter than that for the first try.
+    quick: Vec<Try>,
     others: BinaryHeap<Reverse<(Instant, Stamped)>>,
 }
 
@@ -21,6 +23,8 @@ struct Try {
     queue: VecDeque<(Instant, Stamped)>,
 }
 
+/// The shortest of the quick waits; each next one is longer by two fifths.
+const QUICK_MIN: Duration = Duration::from_millis(50);
 /// Entries below which a sweep is not worth it.
 const SWEEP_MIN: usize = 256;
 
@@ -35,7 +39,43 @@ impl Waits {
             timeout = timeout * 3 / 2;
         }
         tries.push(Try { timeout: max.max(first), queue: VecDeque::new() });
-        Self { tries, others: BinaryHeap::new() }
+        let mut quick = Vec::new();
+        let mut timeout = QUICK_MIN;
+        while timeout < first && quick.len() < 16 {
+            quick.push(Try { timeout, queue: VecDeque::new() });
+            timeout = timeout * 7 / 5;
+        }
+        Self { tries, quick, others: BinaryHeap::new() }
+    }
+
+    /// Waits for an answer that usually takes no longer than that; false if that is no less than the
+    /// wait for the first try.
+    pub(super) fn quick(
+        &mut self,
+        now: Instant,
+        usual: Duration,
+        deadline: Instant,
+        who: Stamped,
+    ) -> bool {
+        let Some(wait) = self.quick.iter_mut().find(|wait| usual <= wait.timeout) else {
+            return false;
+        };
+        let until = now + wait.timeout;
+        if until > deadline {
+            self.until(deadline, who);
+        } else {
+            wait.queue.push_back((until, who));
+        }
+        true
+    }
+
+    /// The waits for so many tries together.
+    pub(super) fn total(&self, tries: u32) -> Duration {
+        let longest = self.tries.last().map(|wait| wait.timeout).unwrap_or_default();
+        let each = self.tries.iter().map(|wait| wait.timeout);
+        let listed: Duration = each.take(tries as usize).sum();
+        let more = tries.saturating_sub(u32::try_from(self.tries.len()).unwrap_or(u32::MAX));
+        listed.saturating_add(longest.saturating_mul(more))
     }
 
     /// Waits for the answer to try number `attempt`, from 1; at most until the deadline.
@@ -57,7 +97,7 @@ impl Waits {
 
     /// Who is due. It may be stale.
     pub(super) fn pop_due(&mut self, now: Instant) -> Option<Stamped> {
-        for wait in &mut self.tries {
+        for wait in self.tries.iter_mut().chain(&mut self.quick) {
             if wait.queue.front().is_some_and(|(until, _)| *until <= now) {
                 return wait.queue.pop_front().map(|(_, who)| who);
             }
@@ -71,7 +111,7 @@ impl Waits {
     /// When someone is due; stale ones in front are dropped.
     pub(super) fn next(&mut self, is_stale: impl Fn(Stamped) -> bool) -> Option<Instant> {
         let mut next: Option<Instant> = None;
-        for wait in &mut self.tries {
+        for wait in self.tries.iter_mut().chain(&mut self.quick) {
             while wait.queue.front().is_some_and(|(_, who)| is_stale(*who)) {
                 wait.queue.pop_front();
             }
@@ -91,7 +131,7 @@ impl Waits {
     /// Drops stale entries where they are more than the living, of whom there are `living`.
     pub(super) fn sweep(&mut self, living: usize, is_stale: impl Fn(Stamped) -> bool) {
         let bound = SWEEP_MIN.max(living * 2);
-        for wait in &mut self.tries {
+        for wait in self.tries.iter_mut().chain(&mut self.quick) {
             if wait.queue.len() > bound {
                 wait.queue.retain(|(_, who)| !is_stale(*who));
                 wait.queue.shrink_to(bound);
@@ -105,6 +145,7 @@ impl Waits {
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.others.len() + self.tries.iter().map(|wait| wait.queue.len()).sum::<usize>()
+        let queues = self.tries.iter().chain(&self.quick);
+        self.others.len() + queues.map(|wait| wait.queue.len()).sum::<usize>()
     }
 }

@@ -1,65 +1,306 @@
+//! Connections to servers over TCP (RFC 7766): few, with many questions on each, answered in any order.
+
+use std::cell::Cell;
+use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
-use tokio::time::timeout_at;
+use tokio::sync::mpsc;
+use tokio::time::{sleep_until, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::is_shortage;
+use crate::probe::exchange::{CONNECTIONS, PIPELINED, Tcp, TcpEnd};
 
 /// Before another look for a free descriptor.
 const DESCRIPTOR_PAUSE: Duration = Duration::from_millis(20);
+/// A connection without questions is kept for so long.
+const IDLE: Duration = Duration::from_secs(2);
+/// Bytes of answers that are read ahead: the longest message and its length.
+const READ_AHEAD: usize = 2 + u16::MAX as usize;
 
-/// Asks one question over one connection (RFC 7766). `None`: no answer came before the deadline.
-pub(crate) async fn ask(server: SocketAddr, query: &[u8], deadline: Instant) -> Option<Vec<u8>> {
-    match timeout_at(deadline.into(), exchange(server, query)).await {
-        Ok(Ok(answer)) => Some(answer),
-        Ok(Err(_)) | Err(_) => None,
+/// Told what became of each question.
+pub(crate) trait Ended: Fn(Tcp, TcpEnd<'_>) + Clone + 'static {}
+impl<F: Fn(Tcp, TcpEnd<'_>) + Clone + 'static> Ended for F {}
+
+/// The connections of a shell. They end with it.
+#[derive(Debug)]
+pub(crate) struct Connections<E> {
+    tasks: TaskTracker,
+    over: CancellationToken,
+    ended: E,
+    servers: HashMap<SocketAddr, Vec<Line>>,
+}
+
+/// A way to the task of a connection.
+#[derive(Debug)]
+struct Line {
+    questions: mpsc::Sender<Question>,
+    /// Without an answer.
+    waiting: Rc<Cell<usize>>,
+}
+
+#[derive(Debug)]
+struct Question {
+    tcp: Tcp,
+    query: Vec<u8>,
+}
+
+impl<E: Ended> Connections<E> {
+    pub(crate) fn new(tasks: TaskTracker, ended: E) -> Self {
+        Self { tasks, over: CancellationToken::new(), ended, servers: HashMap::new() }
+    }
+
+    /// Sends a query. `ended` is called later, never from here.
+    pub(crate) fn ask(&mut self, tcp: Tcp, query: &[u8]) {
+        let question = Question { tcp, query: query.to_vec() };
+        let lines = self.servers.entry(tcp.address).or_default();
+        lines.retain(|line| !line.questions.is_closed());
+        if lines.len() < CONNECTIONS && lines.iter().all(|line| line.waiting.get() > 0) {
+            lines.push(open(&self.tasks, &self.over, tcp.address, self.ended.clone()));
+        }
+        let least = lines.iter().min_by_key(|line| line.waiting.get());
+        let Some(line) = least else { return };
+        match line.questions.try_send(question) {
+            Ok(()) => line.waiting.set(line.waiting.get() + 1),
+            Err(error) => {
+                // More than the machine lets through. It is asked again.
+                let question = error.into_inner();
+                let ended = self.ended.clone();
+                self.tasks.spawn_local(async move { ended(question.tcp, TcpEnd::Silence) });
+            }
+        }
     }
 }
 
-async fn exchange(server: SocketAddr, query: &[u8]) -> io::Result<Vec<u8>> {
-    let stream = loop {
+impl<E> Drop for Connections<E> {
+    fn drop(&mut self) {
+        self.over.cancel();
+    }
+}
+
+fn open(
+    tasks: &TaskTracker,
+    over: &CancellationToken,
+    server: SocketAddr,
+    ended: impl Ended,
+) -> Line {
+    let (questions, receiver) = mpsc::channel(CONNECTIONS * PIPELINED);
+    let waiting = Rc::new(Cell::new(0));
+    let mut talk = Talk {
+        receiver,
+        ended,
+        waiting: Rc::clone(&waiting),
+        asked: Vec::new(),
+        answered: 0,
+        unsent: Vec::new(),
+        unread: Vec::new(),
+        last: Instant::now(),
+    };
+    let over = over.clone();
+    tasks.spawn_local(async move {
+        over.run_until_cancelled(talk.run(server)).await;
+    });
+    Line { questions, waiting }
+}
+
+/// What is said on one connection.
+struct Talk<E> {
+    receiver: mpsc::Receiver<Question>,
+    ended: E,
+    waiting: Rc<Cell<usize>>,
+    /// Questions that were taken up, and have no answer.
+    asked: Vec<Question>,
+    /// Answers so far.
+    answered: usize,
+    unsent: Vec<u8>,
+    unread: Vec<u8>,
+    /// When it last brought an answer, or began to wait for one.
+    last: Instant,
+}
+
+/// Why a wait is over.
+enum Woken {
+    Asked(Option<Question>),
+    Readable(io::Result<()>),
+    Writable(io::Result<()>),
+    Late,
+}
+
+impl<E: Ended> Talk<E> {
+    async fn run(&mut self, server: SocketAddr) {
+        // There is one: for it the connection is made.
+        let Some(first) = self.receiver.recv().await else { return };
+        let deadline = first.tcp.deadline;
+        self.take_up(first);
+        let stream = timeout_at(deadline.into(), connect(server)).await;
+        if let Ok(Ok(stream)) = stream {
+            self.last = Instant::now();
+            let they_left = self.talk(&stream).await;
+            self.hang_up(|answered, waiting| TcpEnd::Broken {
+                answered,
+                waiting: if they_left { waiting } else { 0 },
+            });
+        } else {
+            self.hang_up(|_, _| TcpEnd::Silence);
+        }
+    }
+
+    /// Until nothing is left to say, or the other side has left: true.
+    async fn talk(&mut self, stream: &TcpStream) -> bool {
+        loop {
+            let look = self.next_look();
+            let woken = tokio::select! {
+                question = self.receiver.recv(), if self.asked.len() < PIPELINED * CONNECTIONS => {
+                    Woken::Asked(question)
+                }
+                ready = stream.readable() => Woken::Readable(ready),
+                ready = stream.writable(), if !self.unsent.is_empty() => Woken::Writable(ready),
+                () = sleep_until(look.into()) => Woken::Late,
+            };
+            match woken {
+                Woken::Asked(Some(question)) => self.take_up(question),
+                Woken::Asked(None) => return false,
+                Woken::Readable(ready) if ready.is_err() || !self.read(stream) => return true,
+                Woken::Writable(ready) if ready.is_err() || !self.write(stream) => return true,
+                Woken::Late if !self.look(Instant::now()) => return false,
+                Woken::Readable(_) | Woken::Writable(_) | Woken::Late => {}
+            }
+        }
+    }
+
+    fn take_up(&mut self, question: Question) {
+        // Length and message in one piece (RFC 7766 §8).
+        let Ok(length) = u16::try_from(question.query.len()) else { return };
+        if self.asked.is_empty() {
+            self.last = Instant::now();
+        }
+        self.unsent.extend_from_slice(&length.to_be_bytes());
+        self.unsent.extend_from_slice(&question.query);
+        self.asked.push(question);
+    }
+
+    fn write(&mut self, stream: &TcpStream) -> bool {
+        match stream.try_write(&self.unsent) {
+            Ok(written) => {
+                self.unsent.drain(..written);
+                true
+            }
+            Err(error) => error.kind() == io::ErrorKind::WouldBlock,
+        }
+    }
+
+    fn read(&mut self, stream: &TcpStream) -> bool {
+        let mut buffer = [0; 4096];
+        match stream.try_read(&mut buffer) {
+            Ok(0) => return false,
+            Ok(read) => self.unread.extend_from_slice(&buffer[..read]),
+            Err(error) => return error.kind() == io::ErrorKind::WouldBlock,
+        }
+        debug_assert!(self.unread.len() <= READ_AHEAD + buffer.len());
+        let unread = std::mem::take(&mut self.unread);
+        let mut rest = &unread[..];
+        while let Some((message, after)) = next_message(rest) {
+            self.answer(message);
+            rest = after;
+        }
+        self.unread = rest.to_vec();
+        true
+    }
+
+    /// Answers come in any order (RFC 7766 §6.2.1.1): id and question tell whose one is.
+    fn answer(&mut self, message: &[u8]) {
+        let is_its = |question: &Question| {
+            message.get(..2) == question.query.get(..2)
+                && match (question_of(message), question_of(&question.query)) {
+                    (Some(told), Some(asked)) => told.eq_ignore_ascii_case(asked),
+                    // An error may come without the question.
+                    (told, _) => told.is_none(),
+                }
+        };
+        let Some(at) = self.asked.iter().position(is_its) else { return };
+        let question = self.asked.swap_remove(at);
+        self.answered += 1;
+        self.last = Instant::now();
+        self.end(&question, TcpEnd::Answer(message));
+    }
+
+    /// When a question is overdue, or the connection has been idle for long enough.
+    fn next_look(&self) -> Instant {
+        let deadlines = self.asked.iter().map(|question| question.tcp.deadline);
+        deadlines.min().unwrap_or(self.last + IDLE)
+    }
+
+    /// False when the connection is of no use any more.
+    fn look(&mut self, now: Instant) -> bool {
+        if self.asked.is_empty() {
+            return now < self.last + IDLE;
+        }
+        let (late, asked) = std::mem::take(&mut self.asked)
+            .into_iter()
+            .partition::<Vec<_>, _>(|question| question.tcp.deadline <= now);
+        self.asked = asked;
+        // Whoever waits behind an answer that does not come has a better chance elsewhere.
+        let goes_on = late.is_empty();
+        for question in late {
+            self.end(&question, TcpEnd::Silence);
+        }
+        goes_on
+    }
+
+    /// All that have no answer are told so.
+    fn hang_up(&mut self, end: impl Fn(usize, usize) -> TcpEnd<'static>) {
+        self.receiver.close();
+        while let Ok(question) = self.receiver.try_recv() {
+            self.asked.push(question);
+        }
+        let waiting = self.asked.len();
+        for question in std::mem::take(&mut self.asked) {
+            self.end(&question, end(self.answered, waiting));
+        }
+    }
+
+    fn end(&self, question: &Question, end: TcpEnd<'_>) {
+        self.waiting.set(self.waiting.get().saturating_sub(1));
+        (self.ended)(question.tcp, end);
+    }
+}
+
+async fn connect(server: SocketAddr) -> io::Result<TcpStream> {
+    loop {
         match TcpStream::connect(server).await {
             Err(error) if is_shortage(&error) => tokio::time::sleep(DESCRIPTOR_PAUSE).await,
-            other => break other?,
-        }
-    };
-    // Length and message in one segment (RFC 7766 §8).
-    let length = u16::try_from(query.len()).map_err(io::Error::other)?;
-    let mut framed = Vec::with_capacity(2 + query.len());
-    framed.extend_from_slice(&length.to_be_bytes());
-    framed.extend_from_slice(query);
-    write_all(&stream, &framed).await?;
-    let mut length = [0; 2];
-    read_exact(&stream, &mut length).await?;
-    let mut answer = vec![0; usize::from(u16::from_be_bytes(length))];
-    read_exact(&stream, &mut answer).await?;
-    Ok(answer)
-}
-
-async fn write_all(stream: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
-    while !bytes.is_empty() {
-        stream.writable().await?;
-        match stream.try_write(bytes) {
-            Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
+            other => {
+                let stream = other?;
+                stream.set_nodelay(true)?;
+                return Ok(stream);
+            }
         }
     }
-    Ok(())
 }
 
-async fn read_exact(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<()> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        stream.readable().await?;
-        match stream.try_read(&mut buffer[filled..]) {
-            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(read) => filled += read,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
+/// A message that is there as a whole, and what comes after it.
+fn next_message(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = bytes.split_first_chunk::<2>()?;
+    rest.split_at_checked(u16::from_be_bytes(*length).into())
+}
+
+/// Name, type and class of the one question of a message, as they are in it.
+fn question_of(message: &[u8]) -> Option<&[u8]> {
+    if message.get(4..6)? != [0, 1] {
+        return None;
+    }
+    let question = message.get(12..)?;
+    let mut at = 0;
+    loop {
+        match usize::from(*question.get(at)?) {
+            0 => return question.get(..at + 5),
+            length @ 1..=63 => at += length + 1,
+            _ => return None,
         }
     }
-    Ok(())
 }

@@ -52,9 +52,9 @@ impl Asking {
         Self { resolver, question: plan.question, testing }
     }
 
-    /// As [`Resolver::useful`].
-    pub(crate) fn useful(&self) -> usize {
-        self.resolver.useful()
+    /// As [`Resolver::has_room`].
+    pub(crate) fn has_room(&self) -> bool {
+        self.resolver.has_room()
     }
 
     /// As [`Resolver::ask`].

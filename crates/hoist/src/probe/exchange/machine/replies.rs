@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use domain::base::iana::Rcode;
 
-use super::{Exchange, PAUSE, Tcp, key, narrow};
+use super::{Exchange, PAUSE, key, narrow};
 use crate::item::WireName;
 use crate::outcome::Failure;
 use crate::probe::chance::Case;
@@ -41,9 +41,17 @@ impl Exchange {
         let Some(sent) = pending.sent.find(socket, id) else { return };
         let Some(reply) = message::read_reply(bytes, &pending.name, pending.rtype) else { return };
         let at = self.sockets[socket.0 as usize].server;
-        self.servers[at].replied(now);
+        let server = &mut self.servers[at];
+        server.replied(now);
+        server.window.answered(now, sent.at);
         if !self.is_as_asked(at, index, sent, bytes) {
             return self.ask_over_tcp(index, at);
+        }
+        let server = &mut self.servers[at];
+        match &reply {
+            Reply::Useless(problem) if problem.may_be_edns() && !sent.plain => {}
+            Reply::Useless(_) => server.failed(now),
+            _ => server.was_of_use(),
         }
         let pending = &self.pending[index as usize];
         if sent.plain && !matches!(reply, Reply::Useless(_)) {
@@ -94,29 +102,8 @@ impl Exchange {
         self.waits.until(deadline, who);
     }
 
-    /// The connection is over: with an answer or without.
-    pub(crate) fn tcp_ended(&mut self, now: Instant, tcp: Tcp, answer: Option<&[u8]>) {
-        let server = &mut self.servers[tcp.server];
-        server.tcp = server.tcp.saturating_sub(1);
-        if self.is_stale(tcp.who) {
-            return;
-        }
-        let index = tcp.who.index;
-        let pending = &self.pending[index as usize];
-        let reply = answer
-            .filter(|bytes| message::id_of(bytes) == Some(pending.tcp_id))
-            .and_then(|bytes| message::read_reply(bytes, &pending.name, pending.rtype));
-        match reply {
-            None | Some(Reply::Cut) => self.complain(now, index, tcp.server, About::Tcp),
-            Some(Reply::Useless(problem)) => {
-                self.complain(now, index, tcp.server, About::Reply(problem));
-            }
-            Some(decisive) => self.decide(index, tcp.server, decisive),
-        }
-    }
-
     /// A reply that brings the question further.
-    fn decide(&mut self, index: u32, at: usize, reply: Reply) {
+    pub(super) fn decide(&mut self, index: u32, at: usize, reply: Reply) {
         let ttl_so_far = self.pending[index as usize].ttl;
         let (resolved, ttl, rcode) = match reply {
             Reply::Addresses { addresses, ttl } => {
@@ -153,6 +140,7 @@ impl Exchange {
         pending.aliases += 1;
         pending.ttl = pending.ttl.min(ttl);
         pending.tries = 0;
+        pending.quick = 0;
         pending.useless = 0;
         pending.complaint = None;
         pending.stay = true;
@@ -262,7 +250,9 @@ impl Exchange {
         self.ids.remove(&key(sent.socket, sent.id));
         let Some(socket) = self.sockets.get_mut(sent.socket.0 as usize) else { return };
         socket.live -= 1;
-        self.servers[socket.server].live -= 1;
+        let server = &mut self.servers[socket.server];
+        server.live -= 1;
+        server.window.ended(sent.at);
         if socket.retired && socket.live == 0 {
             self.close(sent.socket);
         }
