@@ -23,6 +23,7 @@ impl Attempts {
 }
 
 /// A map that always remembers the last `generation` keys asked for, and at most twice as many.
+#[derive(Clone, Debug)]
 pub(crate) struct Lately<V> {
     young: HashMap<u64, V, BuildHasherDefault<AsIs>>,
     old: HashMap<u64, V, BuildHasherDefault<AsIs>>,
@@ -48,7 +49,7 @@ impl<V: Default> Lately<V> {
 }
 
 /// Keys are hashes already.
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct AsIs(u64);
 
 impl Hasher for AsIs {

@@ -35,6 +35,8 @@ pub enum Family {
     Connect,
     /// TLS, its certificates and its end.
     Tls,
+    /// What a server's load does to all of its answers.
+    Load,
     /// Status line and headers.
     Head,
     /// Where a body ends.
@@ -59,9 +61,10 @@ pub enum Family {
 
 impl Family {
     /// All of them, in the order of a request's life.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Connect,
         Self::Tls,
+        Self::Load,
         Self::Head,
         Self::Body,
         Self::Pace,
@@ -79,6 +82,7 @@ impl Family {
         match self {
             Self::Connect => "connect",
             Self::Tls => "tls",
+            Self::Load => "load",
             Self::Head => "head",
             Self::Body => "body",
             Self::Pace => "pace",

@@ -13,6 +13,7 @@
 //!   http/server      accepts, bounded; connection faults           dns/server   UDP and TCP, one port
 //!   http/connection  request after request                         dns/message  bytes <-> query, answer
 //!   http/two/        HTTP/2: frames, streams, windows
+//!   http/load/       models of a server whose speed depends on its load
 //!   http/route       the URL's fault, a rule's, or content         dns/faults/  what can go wrong
 //!     http/decide    delay and error, pure                         dns/zone     what is true of a name
 //!     http/faults/   one file a family: table, then what it does   dns/decide   delay, loss, pure
@@ -70,7 +71,7 @@ pub use running::Running;
 pub use scenario::{Scenario, ScenarioError};
 pub use spec::Wrong;
 pub use stats::Stats;
-pub use truth::{DnsRecord, End, HttpRecord, Proto, Truth};
+pub use truth::{DnsRecord, End, HttpRecord, Loaded, Proto, Truth};
 
 /// The port of `hoist rehearse LOCAL`: flags, no delay, no errors.
 pub const LOCAL_PORT: u16 = 8000;

@@ -21,13 +21,14 @@ impl Quotas {
         Self(Lately::new(GENERATION))
     }
 
-    /// Takes one answer from a bucket at the time `now`; the error is the time until it has more.
+    /// Takes one answer from a bucket at the time `now`; tells how many it has left, and the time until it
+    /// has all of them again. The error is the time until it has more.
     pub(crate) fn take(
         &mut self,
         bucket: u64,
         (limit, length): (u64, Duration),
         now: Duration,
-    ) -> Result<(), Duration> {
+    ) -> Result<(u64, Duration), Duration> {
         let kept = self.0.of(bucket);
         // Threads may bring requests in another order than they read the clock.
         let current = kept.filter(|window| now.saturating_sub(window.began) < length);
@@ -38,7 +39,7 @@ impl Quotas {
         }
         window.given += 1;
         *kept = Some(window);
-        Ok(())
+        Ok((limit - window.given, (window.began + length).saturating_sub(now)))
     }
 }
 
@@ -49,7 +50,7 @@ mod tests {
     #[test]
     fn so_many_in_each_window_and_each_bucket() {
         let (mut quotas, ms) = (Quotas::new(), Duration::from_millis);
-        let mut take = |bucket, at| quotas.take(bucket, (2, ms(100)), ms(at));
+        let mut take = |bucket, at| quotas.take(bucket, (2, ms(100)), ms(at)).map(drop);
         assert_eq!([take(1, 50), take(1, 60)], [Ok(()), Ok(())]);
         assert_eq!(take(1, 70), Err(ms(80)), "the rest of the window");
         assert_eq!(take(2, 70), Ok(()), "another bucket");
@@ -65,7 +66,7 @@ mod tests {
         let second = Duration::from_secs(1);
         assert_eq!(quotas.take(1, (0, second), Duration::ZERO), Err(second));
         assert_eq!(quotas.take(1, (0, second), second), Err(second));
-        assert_eq!(quotas.take(2, (1, Duration::ZERO), second), Ok(()));
-        assert_eq!(quotas.take(2, (1, Duration::ZERO), second), Ok(()));
+        assert_eq!(quotas.take(2, (1, Duration::ZERO), second), Ok((0, Duration::ZERO)));
+        assert_eq!(quotas.take(2, (1, Duration::ZERO), second), Ok((0, Duration::ZERO)));
     }
 }

@@ -85,6 +85,29 @@ impl<'a> Params<'a> {
         number.map(Some).ok_or_else(|| Wrong(format!("{name} is a number up to 2^40, not {text}")))
     }
 
+    /// A number from 1.
+    pub(crate) fn count_or(&mut self, name: &str, or: u64, most: u64) -> Result<u64, Wrong> {
+        let Some(text) = self.text(name)? else { return Ok(or) };
+        let number = text.parse().ok().filter(|n| (1..=most).contains(n));
+        number.ok_or_else(|| Wrong(format!("{name} is a number from 1 to {most}, not {text}")))
+    }
+
+    /// So many bytes, from 1: a number, with K, M or G for powers of 1024.
+    pub(crate) fn bytes(&mut self, name: &str) -> Result<Option<u64>, Wrong> {
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        let units = [("K", 10), ("M", 20), ("G", 30), ("", 0)];
+        let (number, shift) = units
+            .iter()
+            .find_map(|(unit, shift)| text.strip_suffix(unit).map(|number| (number, *shift)))
+            .unwrap_or((&text, 0));
+        let bytes = number.parse().ok().and_then(|n: u64| n.checked_mul(1 << shift));
+        bytes.filter(|n| (1..=LARGEST).contains(n)).map(Some).ok_or_else(|| {
+            Wrong(format!(
+                "{name} is a number of bytes from 1, such as 1000, 64K or 10M, not {text}"
+            ))
+        })
+    }
+
     /// A number that may be below zero.
     pub(crate) fn signed(&mut self, name: &str) -> Result<Option<i64>, Wrong> {
         let Some(text) = self.text(name)? else { return Ok(None) };

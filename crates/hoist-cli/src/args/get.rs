@@ -16,6 +16,7 @@ use super::input::Input;
 use super::large::LargeArgs;
 use super::ledger::LedgerArgs;
 use super::list::ListArgs;
+use super::manners::MannersArgs;
 use super::names::NamesArgs;
 use super::naming::NamingArgs;
 use super::network::NetworkArgs;
@@ -68,6 +69,10 @@ https://, as with curl. socks5:// looks names up here, the others have the proxy
 and -k count for https proxies too. An Authorization from -H comes before a user in the URL, that
 before --user, that before .netrc. A redirect to another origin takes along only what .netrc has
 for that host.
+
+A quota that a server tells (RateLimit, or Retry-After with 429 and 503) is kept for its whole origin;
+what would have to wait longer than the deadline is deferred. robots.txt is not asked for, as the list
+says what is wanted; with --polite it is, and what it disallows fails as disallowed.
 
 Exit codes: 0 every URL ok, 1 some are not (404 included), 2 usage, 3 the run could not
 go on (disk full, folder not writable), 130 interrupted.";
@@ -177,6 +182,8 @@ pub(super) struct GetArgs {
     pub(super) large: LargeArgs,
     #[command(flatten, next_help_heading = "Servers that are slow or gone")]
     pub(super) giving_up: GivingUpArgs,
+    #[command(flatten, next_help_heading = "Manners")]
+    pub(super) manners: MannersArgs,
     #[command(flatten)]
     pub(super) network: NetworkArgs,
     #[command(flatten)]

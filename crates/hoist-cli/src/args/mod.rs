@@ -19,6 +19,7 @@ mod input;
 mod large;
 mod ledger;
 mod list;
+mod manners;
 mod names;
 mod naming;
 mod netrc;

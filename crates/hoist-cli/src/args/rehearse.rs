@@ -17,6 +17,7 @@ const EXAMPLES: &str = r#"Examples:
   hoist rehearse LOCAL --dir site --port 8080
   hoist rehearse DNS --zone example.test --loss 0.05
   hoist rehearse LOCAL --scenario rough.toml  who meets which fault, by rules
+  hoist rehearse LOCAL --load 'cliff?at=48&retry-after=1'   429 beyond 48 at once
   hoist rehearse --explain /flags/fr/fr.gif --scenario rough.toml
   hoist rehearse --check -- curl -L --fail --max-time 5 -o {out} {url}
 
@@ -74,6 +75,9 @@ pub(super) struct RehearseArgs {
     /// Give every connection this fault, as in accept-reset
     #[arg(long, value_name = "FAULT")]
     connection: Option<String>,
+    /// Make each server as slow as its load says, by a model, as in 'knee?at=32&takes=20ms'
+    #[arg(long, value_name = "MODEL")]
+    load: Option<String>,
     /// Serve https, with a certificate that is good, or as bad as this word says
     #[arg(long, value_name = "CERT", num_args = 0..=1, require_equals = true)]
     #[arg(default_missing_value = "good")]
@@ -247,6 +251,9 @@ impl RehearseArgs {
         if !http && self.connection.is_some() {
             return refuse("--connection is for LOCAL, DELAY and ERROR, not for DNS");
         }
+        if !http && self.load.is_some() {
+            return refuse("--load is for LOCAL, DELAY and ERROR, not for DNS");
+        }
         if self.ca_file.is_some() && tls.is_none() {
             return refuse("--ca-file needs --tls: without it there is no authority");
         }
@@ -292,6 +299,12 @@ impl RehearseArgs {
             None => Scenario::default(),
             Some(path) => Scenario::read(path)
                 .map_err(|error| Refused::Unusable(format!("{}, {error}", path.display())))?,
+        };
+        let scenario = match &self.load {
+            None => scenario,
+            Some(model) => {
+                scenario.loaded(model).map_err(|wrong| usage(&format!("--load: {wrong}")))?
+            }
         };
         match &self.connection {
             None => Ok(scenario),

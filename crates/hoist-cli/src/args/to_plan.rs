@@ -12,6 +12,7 @@ use hoist::plan::{
 };
 use hoist::{GetPlan, plan::Limits};
 use http::HeaderValue;
+use http::header::USER_AGENT;
 use rustix::fd::AsFd;
 
 use super::flags::FlagsJob;
@@ -111,6 +112,7 @@ impl GetArgs {
             max_body: self.max_size,
             ..RequestPlan::default()
         };
+        let agent_given = self.headers.iter().any(|Header(name, _)| *name == USER_AGENT);
         say(&mut request, self.headers, self.user_agent);
         let mut patience = Patience {
             connect: self.connect_timeout,
@@ -149,11 +151,8 @@ impl GetArgs {
             large,
             ..GetPlan::default()
         };
-        plan.address.family = match (self.ipv4, self.ipv6) {
-            (true, _) => Family::V4,
-            (_, true) => Family::V6,
-            _ => Family::Any,
-        };
+        self.manners.apply(&mut plan, agent_given)?;
+        plan.address.family = family(self.ipv4, self.ipv6);
         plan.address.overrides = self.overrides.into_iter().flat_map(|of| of.0).collect();
         self.network.apply(&mut plan, &network::variable)?;
         let form = self.list.form(!self.urls.is_empty())?;
@@ -197,6 +196,14 @@ impl GetArgs {
             return Ok(());
         };
         Err(Refused::Usage("get", message.to_owned()))
+    }
+}
+
+fn family(ipv4: bool, ipv6: bool) -> Family {
+    match (ipv4, ipv6) {
+        (true, _) => Family::V4,
+        (_, true) => Family::V6,
+        _ => Family::Any,
     }
 }
 

@@ -259,6 +259,7 @@ fn list() -> Ending {
 fn heading(family: Family) -> String {
     let note = match family {
         Family::Connect => " (of connections: [[connection]] in a scenario, or --connection)",
+        Family::Load => " (of a whole server: --load, or load = in a scenario)",
         Family::Http2 => " (with --http2; h2-alpn-lie to h2-max-streams are of connections)",
         Family::Dns => " ([[query]] in a scenario)",
         _ => "",

@@ -102,7 +102,7 @@ fn what_makes_no_sense_is_refused() {
         (&["--check", "--port", "1", "--", "{url}"], "--port"),
         (&["--check", "--log", "x", "--", "{url}"], "--log"),
         (&["--check", "--seed", "1", "--", "{url}"], "--seed"),
-        (&["--check", "--only", "teapot", "--", "{url}"], "connect, tls, head"),
+        (&["--check", "--only", "teapot", "--", "{url}"], "connect, tls, load, head"),
         (&["--check", "--http2", "--", "{url}"], "--http2"),
         (&["--check", "--jobs", "0", "--", "{url}"], "--jobs"),
         (&["--check", "--limit", "0", "--", "{url}"], "--limit"),

@@ -20,6 +20,7 @@ mod interrupt;
 mod killed;
 mod killed_shards;
 mod list_forms;
+mod manners;
 mod mishaps;
 mod names;
 mod naming;

@@ -127,6 +127,9 @@ fn what_is_wrong_with_a_scenario_is_told_with_its_line() {
     for (line, why) in [
         (&["rehearse", "--connection", "reset"] as &[&str], "no connection fault is called reset"),
         (&["rehearse", "--tls=odd"], "a certificate is one of good, "),
+        (&["rehearse", "--load", "knee?at=none"], "--load: knee: at is a number from 1 to 100000"),
+        (&["rehearse", "--load", "kne"], "no load model is called kne; there are latency, "),
+        (&["rehearse", "DNS", "--load", "knee"], "--load is for LOCAL, DELAY and ERROR"),
         (&["rehearse", "DNS", "--http2"], "--http2 is for LOCAL, DELAY and ERROR"),
         (&["rehearse", "DNS", "--tls"], "--tls are for LOCAL, DELAY and ERROR"),
         (&["rehearse", "LOCAL", "--ca-file", "x"], "--ca-file needs --tls"),

@@ -176,6 +176,7 @@ mod tests {
             http: Some(1),
             stream: None,
             rst_stream: None,
+            load: None,
         };
         change(&mut record);
         Asked { server, at, record }

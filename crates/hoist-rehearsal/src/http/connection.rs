@@ -8,9 +8,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::exchange::{Answered, Exchange, Road, Trouble};
+use super::load;
 use super::request::{HEAD_LIMIT, Request, head_end};
 use super::route;
-use super::server::Shared;
+use super::server::{Conn, Shared};
 use super::wire::Wire;
 use crate::hash::hash;
 use crate::truth::End;
@@ -37,7 +38,7 @@ enum Head {
 }
 
 /// `inbox` is what the client has said already.
-pub(crate) async fn serve(mut wire: Wire, mut inbox: Vec<u8>, conn: u64, shared: &Shared) {
+pub(crate) async fn serve(mut wire: Wire, mut inbox: Vec<u8>, conn: Conn, shared: &Shared) {
     let (mut head, mut out) = (Vec::new(), Vec::new());
     let (mut nth, mut idle, mut farewell) = (0, IDLE, b"".as_slice());
     loop {
@@ -84,7 +85,7 @@ pub(crate) async fn serve(mut wire: Wire, mut inbox: Vec<u8>, conn: u64, shared:
 /// said when it has been.
 async fn one(
     wire: &mut Wire,
-    conn: (u64, u64),
+    conn: (Conn, u64),
     shared: &Shared,
     (inbox, head, out): (&mut Vec<u8>, &[u8], &mut Vec<u8>),
     whole: bool,
@@ -115,6 +116,11 @@ pub(crate) async fn respond(exchange: &mut Exchange<'_>) -> Answered {
     if !matches!(exchange.request.method, "GET" | "HEAD") {
         exchange.head(405).header("Allow", "GET, HEAD");
         return exchange.end_text("only GET and HEAD").await;
+    }
+    if let Some(gate) = &exchange.shared.gate
+        && load::meet(exchange, gate).await?
+    {
+        return Ok(());
     }
     match route::answer(exchange).await {
         Err(Trouble::BadRequest(why)) => exchange.refuse(&why.0).await,

@@ -7,20 +7,22 @@ mod two;
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::connection::IDLE;
+use super::load::Place;
 use super::representation::Representation;
 use super::request::Request;
-use super::server::Shared;
+use super::server::{Conn, Shared};
 use super::status::reason;
 use super::wire::Wire;
 use crate::hash::{Draws, hash};
 use crate::spec::{LONGEST, Wrong};
-use crate::truth::{End, HttpRecord};
+use crate::truth::{End, HttpRecord, Loaded};
 
 pub(crate) use road::Road;
 
@@ -74,7 +76,11 @@ pub(crate) struct Exchange<'a> {
     pub(crate) nth: u64,
     /// Whether the answer was given as meant; if not, the connection is not used again.
     pub(crate) done: bool,
-    conn: u64,
+    conn: Conn,
+    /// What the server's load model said.
+    pub(crate) load: Option<Loaded>,
+    /// Its place in flight.
+    pub(crate) place: Option<Place<'a>>,
     /// Whether the content's head has been begun.
     begun: bool,
     status: Option<u16>,
@@ -96,7 +102,7 @@ impl<'a> Exchange<'a> {
     pub(crate) fn new(
         request: Request<'a>,
         shared: &'a Shared,
-        (conn, nth): (u64, u64),
+        (conn, nth): (Conn, u64),
         attempt: u32,
         road: Road<'a>,
         out: &'a mut Vec<u8>,
@@ -117,6 +123,8 @@ impl<'a> Exchange<'a> {
             nth,
             done: false,
             conn,
+            load: None,
+            place: None,
             begun: false,
             status: None,
             again: None,
@@ -276,6 +284,16 @@ impl<'a> Exchange<'a> {
         draw(self.shared.seed, method, target, self.attempt, what)
     }
 
+    /// Who sent it.
+    pub(crate) fn client(&self) -> IpAddr {
+        self.conn.client
+    }
+
+    /// How long the server's load model made it wait.
+    pub(crate) fn held(&self) -> Duration {
+        self.load.map_or(Duration::ZERO, |load| load.wait)
+    }
+
     /// Whether it came over TLS.
     pub(crate) fn is_secure(&self) -> bool {
         match &self.road {
@@ -286,12 +304,16 @@ impl<'a> Exchange<'a> {
 
     /// Hands all that was said to the system, counting body bytes as they go.
     pub(crate) async fn flush(&mut self) -> Answered {
+        let shared = self.shared;
         let Road::One { wire, .. } = &mut self.road else {
             return Box::pin(self.flush_two()).await;
         };
-        let mut written = 0;
+        let (mut written, mut may) = (0, 0);
         while written < self.out.len() {
-            let n = match timeout(PATIENCE, wire.write(&self.out[written..])).await {
+            if may == written {
+                may += turn(shared, self.out.len() - written).await;
+            }
+            let n = match timeout(PATIENCE, wire.write(&self.out[written..may])).await {
                 Ok(Ok(n)) if n > 0 => n,
                 Ok(Ok(_)) => return Err(io::Error::from(ErrorKind::WriteZero).into()),
                 Ok(Err(error)) => return Err(error.into()),
@@ -374,7 +396,7 @@ impl<'a> Exchange<'a> {
         };
         truth.add_http(HttpRecord {
             at: self.arrived.duration_since(self.shared.started),
-            conn: self.conn,
+            conn: self.conn.number,
             method: self.request.method.to_owned(),
             host: self.request.host.to_ascii_lowercase(),
             path: self.request.target.to_owned(),
@@ -395,6 +417,7 @@ impl<'a> Exchange<'a> {
             http: Some(http),
             stream,
             rst_stream,
+            load: self.load,
         });
     }
 }
@@ -405,6 +428,14 @@ impl Drop for Exchange<'_> {
             self.end = End::Close;
         }
         self.log();
+    }
+}
+
+/// How many of so many bytes may go; waits for their turn.
+async fn turn(shared: &Shared, bytes: usize) -> usize {
+    match shared.gate.as_ref().filter(|gate| gate.paces) {
+        None => bytes,
+        Some(gate) => gate.turn(bytes, shared.started).await,
     }
 }
 

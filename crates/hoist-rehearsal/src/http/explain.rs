@@ -17,6 +17,9 @@ impl HttpRehearsal {
         for (number, rule) in self.scenario.connections.iter().enumerate() {
             lines.push(format!("connection: rule {}, {rule}", number + 1));
         }
+        if let Some(load) = &self.scenario.load {
+            lines.push(format!("load: {load}, {}", load.about.does));
+        }
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         match named_by(path, query) {
             Some(Ok(fault)) => {

@@ -19,6 +19,8 @@
 //! default. What is about HTTP/1.1's bytes is answered `RST_STREAM` with `HTTP_1_1_REQUIRED` over HTTP/2,
 //! and the faults of HTTP/2 are whole answers over HTTP/1.1. Faults that wait end when the client leaves,
 //! and after ten minutes. Methods other than GET and HEAD get 405.
+//!
+//! A server may have a load model, by its scenario: then every request meets that first (`load/`).
 
 mod connection;
 mod decide;
@@ -27,6 +29,7 @@ mod explain;
 mod faults;
 mod files;
 mod flags;
+mod load;
 mod range;
 mod representation;
 mod request;
@@ -42,6 +45,7 @@ pub use decide::{Decision, Plan, decide};
 pub(crate) use faults::{
     CERTIFICATES, Case, Chain, ConnectionFault, Door, Right, all, catalogue, connections,
 };
+pub(crate) use load::Load;
 pub use server::{Content, HttpRehearsal};
 pub use status::reason;
 pub(crate) use wire::reset_on_close;

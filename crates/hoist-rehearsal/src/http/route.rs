@@ -51,15 +51,16 @@ async fn content(ex: &mut Exchange<'_>) -> Answered {
     let shared = ex.shared;
     let decision =
         decide(shared.seed, ex.request.method, ex.request.target, ex.attempt, &shared.plan);
+    let held = ex.held();
     ex.delay = decision.delay;
     if let Some(status) = decision.status {
         ex.decision = "error";
-        ex.wait(decision.delay).await?;
+        ex.wait(held + decision.delay).await?;
         return ex.text(status, super::reason(status)).await;
     }
     ex.decision = "content";
     let found = find(ex).await?;
-    ex.wait(decision.delay).await?;
+    ex.wait(held + decision.delay).await?;
     match found {
         Some(content) => {
             ex.content = content;

@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
@@ -18,6 +18,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::decide::Plan;
 use super::faults::ConnectionFault;
+use super::load::Gate;
 use super::wire::Wire;
 use super::{connection, two};
 use crate::attempts::Attempts;
@@ -129,7 +130,8 @@ impl HttpRehearsal {
             Ok((listener.local_addr()?, listener))
         })?;
         let (addrs, listeners): (Vec<_>, Vec<_>) = bound.into_iter().unzip();
-        let (truth, seed, scenario) = (self.truth, self.seed, self.scenario);
+        let (truth, seed, mut scenario) = (self.truth, self.seed, self.scenario);
+        let gate = scenario.load.take().map(Gate::new);
         let (log, counts) = (truth.clone(), Arc::clone(&counters));
         let http2 = self.http2;
         let tls = self.tls.map(|identity| identity.acceptor(http2));
@@ -150,6 +152,7 @@ impl HttpRehearsal {
                 started: Instant::now(),
                 tls,
                 http2,
+                gate,
             };
             Ok(serve(listeners?, Arc::new(shared)))
         })
@@ -172,6 +175,15 @@ pub(crate) struct Shared {
     pub(crate) started: Instant,
     pub(crate) tls: Option<tokio_rustls::TlsAcceptor>,
     pub(crate) http2: bool,
+    /// Where requests meet the server's load model.
+    pub(crate) gate: Option<Gate>,
+}
+
+/// A connection's number, from 1 in the order they came, and who began it.
+#[derive(Clone, Copy)]
+pub(crate) struct Conn {
+    pub(crate) number: u64,
+    pub(crate) client: IpAddr,
 }
 
 async fn serve(listeners: Vec<TcpListener>, shared: Arc<Shared>) {
@@ -182,9 +194,10 @@ async fn serve(listeners: Vec<TcpListener>, shared: Arc<Shared>) {
             biased;
             Some(ended) = connections.join_next() => pass_on_panic(ended),
             accepted = accept(&listeners), if connections.len() < CONNECTIONS => match accepted {
-                Ok(tcp) => {
+                Ok((tcp, from)) => {
                     number += 1;
-                    connections.spawn(open(tcp, number, Arc::clone(&shared)));
+                    let conn = Conn { number, client: from.ip() };
+                    connections.spawn(open(tcp, conn, Arc::clone(&shared)));
                 }
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
             }
@@ -192,11 +205,11 @@ async fn serve(listeners: Vec<TcpListener>, shared: Arc<Shared>) {
     }
 }
 
-async fn accept(listeners: &[TcpListener]) -> io::Result<TcpStream> {
+async fn accept(listeners: &[TcpListener]) -> io::Result<(TcpStream, SocketAddr)> {
     poll_fn(|cx| {
         for listener in listeners {
             if let Poll::Ready(accepted) = listener.poll_accept(cx) {
-                return Poll::Ready(accepted.map(|(tcp, _)| tcp));
+                return Poll::Ready(accepted);
             }
         }
         Poll::Pending
@@ -204,11 +217,11 @@ async fn accept(listeners: &[TcpListener]) -> io::Result<TcpStream> {
     .await
 }
 
-async fn open(tcp: TcpStream, number: u64, shared: Arc<Shared>) {
+async fn open(tcp: TcpStream, conn: Conn, shared: Arc<Shared>) {
     let _open = shared.counters.connections.enter();
     // Only a hint: without it small answers may come later, not wrong.
     let _ = tcp.set_nodelay(true);
-    let Some((tcp, waiting)) = meet(tcp, number, &shared).await else { return };
+    let Some((tcp, waiting)) = meet(tcp, conn.number, &shared).await else { return };
     let (wire, agreed) = match &shared.tls {
         None => (Wire::Plain(tcp), false),
         Some(acceptor) => {
@@ -218,7 +231,7 @@ async fn open(tcp: TcpStream, number: u64, shared: Arc<Shared>) {
             (Wire::tls(tls), agreed)
         }
     };
-    speak(wire, agreed, waiting, number, &shared).await;
+    speak(wire, agreed, waiting, conn, &shared).await;
 }
 
 /// Serves a connection in the protocol that was agreed on, or that the client begins with.
@@ -226,23 +239,23 @@ async fn speak(
     mut wire: Wire,
     agreed: bool,
     waiting: Waiting<'_>,
-    number: u64,
+    conn: Conn,
     shared: &Arc<Shared>,
 ) {
     let mut inbox = Vec::with_capacity(2048);
     let begun = agreed || shared.http2 && begins_with_preface(&mut wire, &mut inbox).await;
     if !begun {
-        return connection::serve(wire, inbox, number, shared).await;
+        return connection::serve(wire, inbox, conn, shared).await;
     }
     let mut start = Some(two::Start::Right);
     if let Some((rule, fault @ ConnectionFault::Two(begins))) = waiting {
-        let mut met = Met::new(shared, number, rule, fault);
+        let mut met = Met::new(shared, conn.number, rule, fault);
         start = begins.act(&mut wire, &mut inbox).await;
         met.served = start.is_some();
     }
     match start {
         None => connection::close(wire).await,
-        Some(start) => Box::pin(two::serve(wire, inbox, number, shared, start)).await,
+        Some(start) => Box::pin(two::serve(wire, inbox, conn, shared, start)).await,
     }
 }
 
@@ -330,6 +343,7 @@ impl Drop for Met<'_> {
             http: matches!(self.fault, ConnectionFault::Two(_)).then_some(2),
             stream: None,
             rst_stream: None,
+            load: None,
             end: if self.served { End::Keep } else { self.fault.end() },
         });
     }

@@ -12,7 +12,7 @@ use toml::Spanned;
 
 use super::{ConnectionRule, Numbers, Pattern, RequestRule, Scenario};
 use crate::dns::{DnsZone, QueryRule, QueryRuleParts, kind_of};
-use crate::http::{Chain, ConnectionFault};
+use crate::http::{Chain, ConnectionFault, Load};
 use crate::spec::Wrong;
 use crate::truth::Proto;
 
@@ -46,6 +46,7 @@ struct Written {
     tls: Option<Spanned<String>>,
     #[serde(default)]
     http2: bool,
+    load: Option<Spanned<String>>,
     #[serde(default)]
     connection: Vec<Spanned<Connection>>,
     #[serde(default)]
@@ -144,6 +145,7 @@ impl Scenario {
             }
         }
         let tls = file.tls.map(|tls| reader.at(&tls, |word| word.parse())).transpose()?;
+        let load = file.load.map(|load| reader.at(&load, |load| Load::parse(load))).transpose()?;
         let numbered = file.connection.into_iter().enumerate();
         let connections = numbered.map(|(at, rule)| reader.connection(rule, at == 0));
         let connections: Vec<_> = connections.collect::<Result<_, _>>()?;
@@ -152,6 +154,7 @@ impl Scenario {
             tls,
             http2: file.http2,
             everyone: None,
+            load,
             connections,
             requests: file
                 .request
@@ -358,6 +361,7 @@ mod tests {
             r#"
             seed = 7
             tls = "expired"
+            load = "cliff?at=8"
             [[connection]]
             number = "1..3"
             probability = 0.5
@@ -385,6 +389,7 @@ mod tests {
         );
         let scenario = scenario.unwrap();
         assert_eq!(scenario.seed, Some(7));
+        assert_eq!(scenario.load.unwrap().to_string(), "cliff?at=8");
         assert_eq!(scenario.connections.len(), 1);
         assert_eq!((scenario.queries.len(), scenario.zones.len()), (1, 1));
         assert_eq!(
@@ -432,6 +437,14 @@ mod tests {
             (
                 "[[connection]]\nfault = \"reset\"",
                 "line 2: no connection fault is called reset; hoist rehearse --list shows them",
+            ),
+            (
+                "seed = 1\nload = \"cliff?at=x\"",
+                "line 2: cliff: at is a number from 1 to 100000, not x",
+            ),
+            (
+                "[[request]]\nfault = \"knee?at=3\"",
+                "line 2: knee is a model of a server's load: --load or, in a scenario, load gives it",
             ),
             ("tls = \"old\"", "line 1: a certificate is one of"),
             ("[[zone]]\nname = \"a..b\"", "line 2: a..b is no domain name"),

@@ -9,7 +9,7 @@ pub(crate) use request::{Asked, ConnectionRule, RequestRule};
 pub(crate) use when::{Numbers, Pattern, draw};
 
 use crate::dns::{DnsZone, QueryRule};
-use crate::http::{Chain, ConnectionFault};
+use crate::http::{Chain, ConnectionFault, Load};
 use crate::spec::Wrong;
 use crate::tls::Certificate;
 
@@ -24,6 +24,8 @@ pub struct Scenario {
     pub(crate) everyone: Option<ConnectionFault>,
     pub(crate) connections: Vec<ConnectionRule>,
     pub(crate) requests: Vec<RequestRule>,
+    /// What each server's load does to its answers.
+    pub(crate) load: Option<Load>,
     queries: Vec<QueryRule>,
     zones: Vec<DnsZone>,
 }
@@ -61,6 +63,15 @@ impl Scenario {
     pub fn meeting(mut self, fault: &str) -> Result<Self, Wrong> {
         let fault = ConnectionFault::parse(fault)?;
         self.everyone = Some(fault);
+        Ok(self)
+    }
+
+    /// The same, with each server under this load model (`name?key=value`).
+    ///
+    /// # Errors
+    /// That there is no such model, or that it is written wrong.
+    pub fn loaded(mut self, model: &str) -> Result<Self, Wrong> {
+        self.load = Some(Load::parse(model)?);
         Ok(self)
     }
 

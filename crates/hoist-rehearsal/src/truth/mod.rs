@@ -7,4 +7,4 @@ mod record;
 mod writer;
 
 pub use log::Truth;
-pub use record::{DnsRecord, End, HttpRecord, Proto};
+pub use record::{DnsRecord, End, HttpRecord, Loaded, Proto};

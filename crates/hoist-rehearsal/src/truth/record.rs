@@ -70,6 +70,21 @@ pub struct HttpRecord {
     pub stream: Option<u32>,
     /// The code (RFC 9113, section 7) of the `RST_STREAM` that ended the stream; none when none did.
     pub rst_stream: Option<u32>,
+    /// What the server's load model said; none without one.
+    pub load: Option<Loaded>,
+}
+
+/// How a request met a server's load model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loaded {
+    /// The requests in flight when it came, this one included (`in_flight`): those that are served and
+    /// whose answer has not been handed to the system in full.
+    pub in_flight: u64,
+    /// `served`; `queued`: later, for what else is in flight; `caught`: it begins its client's penalty;
+    /// `penalised`: within one; `refused` (`load`).
+    pub verdict: &'static str,
+    /// How long the model made it wait (`load_ms`).
+    pub wait: Duration,
 }
 
 impl HttpRecord {
@@ -108,6 +123,10 @@ impl HttpRecord {
             number(out, self.stream.map(u64::from));
             out.extend_from_slice(b",\"rst_stream\":");
             number(out, self.rst_stream.map(u64::from));
+        }
+        if let Some(Loaded { in_flight, verdict, wait }) = self.load {
+            put(out, format_args!(",\"in_flight\":{in_flight},\"load\":\"{verdict}\""));
+            millis(out, ",\"load_ms\":", wait);
         }
         out.push(b'}');
     }
@@ -239,6 +258,11 @@ mod tests {
             http: Some(2),
             stream: Some(5),
             rst_stream: None,
+            load: Some(Loaded {
+                in_flight: 33,
+                verdict: "queued",
+                wait: Duration::from_millis(40),
+            }),
         };
         let mut out = Vec::new();
         record.write_json(&mut out);
@@ -252,6 +276,7 @@ mod tests {
                 "decision": "reset", "rule": 3, "delay_ms": 500.0, "status": null,
                 "retry_after": "2", "whole": 1000, "body_promised": 10, "body_sent": 3, "end": "reset",
                 "http": 2, "stream": 5, "rst_stream": null,
+                "in_flight": 33, "load": "queued", "load_ms": 40.0,
             })
         );
     }

@@ -16,6 +16,7 @@ mod head;
 mod http2;
 mod http2_faults;
 mod limits;
+mod load;
 mod pace;
 mod policy;
 mod pool;

@@ -186,3 +186,28 @@ fn heads_have_no_pages() {
         assert!(answer.body.is_empty() && answer.header("Content-Length").is_some(), "{target}");
     }
 }
+
+#[test]
+fn a_rate_limit_tells_what_is_left() {
+    let server = local();
+    let mut client = Client::to(server.addr());
+    let mut ask = |target: &str| client.ask(target).answer();
+    let said: Vec<_> = (0..3)
+        .map(|_| ask("/fault/rate-limit?limit=2&window=5m"))
+        .map(|answer| (code(&answer).to_owned(), answer.header("RateLimit").unwrap().to_owned()))
+        .collect();
+    for ((status, field), (expected, left)) in said.iter().zip([("200", 1), ("200", 0), ("429", 0)])
+    {
+        assert_eq!(status, expected);
+        let seconds = field.strip_prefix(&format!("\"default\";r={left};t=")).unwrap();
+        assert!((200..=300).contains(&seconds.parse::<u64>().unwrap()), "{field}");
+    }
+    let old = ask("/fault/rate-limit?limit=1&window=1m&form=fields&bucket=o");
+    assert_eq!(old.body, body(1000));
+    assert_eq!(old.header("RateLimit-Limit"), Some("1"));
+    assert_eq!(old.header("RateLimit-Remaining"), Some("0"));
+    assert_eq!(old.header("RateLimit-Reset"), Some("60"));
+    assert_eq!(old.header("RateLimit"), None);
+    let refused = ask("/fault/rate-limit?limit=1&window=1m&form=fields&bucket=o");
+    assert_eq!((code(&refused), refused.header("Retry-After")), ("429", None));
+}

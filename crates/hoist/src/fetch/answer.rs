@@ -83,7 +83,7 @@ fn refusal(status: StatusCode, more: &str) -> Failure {
 }
 
 /// Retry-After in seconds or as a date (RFC 9110 §10.2.3). A date that has passed means now.
-fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         // More seconds than a u64 holds are still a number.

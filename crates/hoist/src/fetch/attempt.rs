@@ -44,6 +44,8 @@ pub(crate) struct Attempted {
     pub(super) timing: Timing,
     /// A part of the body may wait at the writer.
     pub(super) partial: bool,
+    /// The origin that was asked is to be left alone for so long.
+    pub(super) pause: Option<Box<(Origin, Duration)>>,
 }
 
 #[derive(Debug)]
@@ -73,7 +75,10 @@ impl Attempt {
         let bytes = going.whole.unwrap_or_else(|| going.before + watch.received());
         let earned = watch.earned();
         let partial = self.partial || going.partial;
-        Attempted { end, status, bytes, earned, sign, timing: watch.stopwatch.read(), partial }
+        let pause = Some(watch.pause).filter(|pause| !pause.is_zero());
+        let pause = pause.map(|pause| Box::new((self.origin().clone(), pause)));
+        let timing = watch.stopwatch.read();
+        Attempted { end, status, bytes, earned, sign, timing, partial, pause }
     }
 
     pub(super) fn origin(&self) -> &Origin {
@@ -94,6 +99,11 @@ impl Attempt {
     ) -> Result<End, Failure> {
         let mut free_retry = true;
         let mut http1_required = None;
+        if let Some(robots) = &fetcher.robots
+            && let Some(end) = Box::pin(self.forbidden(robots, fetcher, watch)).await?
+        {
+            return Ok(end);
+        }
         *going = Going::open(self, fetcher, watch).await?;
         loop {
             let mut connection = match self.connection(fetcher, watch).await {
@@ -241,6 +251,7 @@ fn sign(end: &End, watch: &Watch) -> Sign {
             let telling = failure.kind != FailureKind::Deadline || watch.was_long();
             if telling { Sign::Failed(Rc::from(failure.to_string())) } else { Sign::Nothing }
         }
+        FailureKind::Disallowed if watch.ever_heard() => Sign::Whole,
         FailureKind::Status
         | FailureKind::TooLarge
         | FailureKind::NotAcceptable

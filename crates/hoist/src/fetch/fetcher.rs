@@ -12,6 +12,7 @@ use super::cookies::Jar;
 use super::leases::Leases;
 use super::pool::Pool;
 use super::request::Fields;
+use super::robots::Robots;
 use super::route::Routes;
 use super::tls::Tls;
 use crate::error::Error;
@@ -53,6 +54,8 @@ pub(super) struct Fetcher {
     /// Bytes of a piece of such a body, at least.
     pub(super) piece: u64,
     pub(super) leases: Leases,
+    /// What robots may not ask for is not.
+    pub(super) robots: Option<Robots>,
     pub(super) report: Report,
 }
 
@@ -121,6 +124,7 @@ impl Fetcher {
             split: if continues { plan.large.split.get() } else { 1 },
             piece: plan.large.piece.get(),
             leases,
+            robots: plan.manners.polite.then(Robots::new),
             report,
         })
     }

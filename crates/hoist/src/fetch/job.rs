@@ -35,6 +35,8 @@ pub(crate) struct GetJob {
     /// Parts are being given up.
     giving_up: JoinSet<()>,
     wants: Wants,
+    /// An origin that the attempt which ended last wants left alone.
+    pause: Option<Box<(Origin, Duration)>>,
 }
 
 /// A URL that is admitted.
@@ -95,6 +97,7 @@ impl GetJob {
             parts: writers.parts(),
             giving_up: JoinSet::new(),
             wants,
+            pause: None,
         })
     }
 
@@ -292,6 +295,7 @@ impl Job for GetJob {
     }
 
     fn ended(&mut self, item: &mut GetItem, mut end: Attempted) -> (Ended<Origin>, Duration, Sign) {
+        self.pause = end.pause.take();
         let (earned, sign) = (end.earned, std::mem::replace(&mut end.sign, Sign::Nothing));
         let Some(progress) = item.progress.as_deref_mut() else {
             return (Ended::Done, earned, sign);
@@ -314,6 +318,10 @@ impl Job for GetJob {
         (ended, earned, sign)
     }
 
+    fn pause(&mut self) -> Option<(Origin, Duration)> {
+        self.pause.take().map(|pause| *pause)
+    }
+
     fn conclude(&mut self, item: &mut GetItem, conclusion: Conclusion) -> Option<GetOutcome> {
         let last = item.progress.as_deref().and_then(|progress| progress.last.as_ref());
         let last = last.map(|last| &last.end);
@@ -334,6 +342,10 @@ impl Job for GetJob {
                 let failure = failure.map(|failure| {
                     let reason = format!("{}; it asks to wait {}", failure.reason, seconds(asked));
                     Failure::new(failure.kind, reason)
+                });
+                let failure = failure.or_else(|| {
+                    let reason = format!("not asked: its origin asks to wait {}", seconds(asked));
+                    Some(Failure::new(FailureKind::Status, reason))
                 });
                 let mut outcome = Self::outcome(item, GetVerdict::Deferred, failure);
                 outcome.retry_at = SystemTime::now().checked_add(asked);

@@ -47,6 +47,8 @@ pub(super) struct Watch {
     sleep: Pin<Box<Sleep>>,
     /// Where the time goes.
     pub(super) stopwatch: Stopwatch,
+    /// The origin is to be left alone for so long after this attempt.
+    pub(super) pause: Duration,
 }
 
 /// What an attempt tells of its origin so far.
@@ -90,6 +92,7 @@ impl Watch {
             since: now,
             sleep: Box::pin(tokio::time::sleep_until(deadline.into())),
             stopwatch: Stopwatch::default(),
+            pause: Duration::ZERO,
         }
     }
 

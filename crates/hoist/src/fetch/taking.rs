@@ -13,6 +13,7 @@ use super::fetcher::Fetcher;
 use super::patience::Watch;
 use super::pool::Connection;
 use super::ranges::Rest;
+use super::rate_limit;
 use super::redirect::Hop;
 use super::split::{self, Split};
 use super::transport::Arriving;
@@ -42,6 +43,10 @@ impl Attempt {
         let (mut parts, body) = answer.into_parts();
         if let Some(jar) = &fetcher.cookies {
             jar.borrow_mut().receive(self.url(), self.origin(), &parts.headers, SystemTime::now());
+        }
+        let longest = fetcher.patience.deadline;
+        if let Some(pause) = rate_limit::pause(&parts, longest, SystemTime::now()) {
+            watch.pause = watch.pause.max(pause);
         }
         let framing = Framing::of(&parts)?;
         let rest = going.judge(&mut parts, framing);
@@ -78,6 +83,7 @@ impl Attempt {
                     None => failure,
                 };
                 let again = failure.kind.may_retry(Some(parts.status.as_u16()));
+                let retry_after = retry_after.or_else(|| rate_limit::used_up(&parts.headers));
                 let retry = retry_after.map_or(Retry::Soon, Retry::After);
                 Ok(End::Failed(failure, again.then_some(retry)))
             }
@@ -250,7 +256,7 @@ impl Attempt {
         Wanted { position: self.position, name, late, hash, coded, source: None }
     }
 
-    async fn drain(
+    pub(super) async fn drain(
         &self,
         fetcher: &Fetcher,
         watch: &Watch,

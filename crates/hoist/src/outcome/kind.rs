@@ -51,11 +51,13 @@ pub enum FailureKind {
     HashMismatch,
     /// The origin failed so often that it was not asked again.
     OriginDown,
+    /// The origin's robots.txt does not allow it, and the plan wants that heeded (RFC 9309).
+    Disallowed,
 }
 
 impl FailureKind {
     /// Every kind, in the order of a request's life.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::BadInput,
         Self::BadName,
         Self::NoSuchHost,
@@ -78,6 +80,7 @@ impl FailureKind {
         Self::NotAcceptable,
         Self::HashMismatch,
         Self::OriginDown,
+        Self::Disallowed,
     ];
 
     /// The name in records and on the command line.
@@ -105,6 +108,7 @@ impl FailureKind {
             Self::NotAcceptable => "not_acceptable",
             Self::HashMismatch => "hash_mismatch",
             Self::OriginDown => "origin_down",
+            Self::Disallowed => "disallowed",
         }
     }
 
@@ -133,7 +137,8 @@ impl FailureKind {
             | Self::RedirectRefused
             | Self::NotAcceptable
             | Self::HashMismatch
-            | Self::OriginDown => false,
+            | Self::OriginDown
+            | Self::Disallowed => false,
         }
     }
 }

@@ -264,3 +264,22 @@ pub const WILDCARD_PARENTS: usize = 65_536;
 
 /// Bytes of what is known of these, at most: 16 MiB, for some 250 bytes each.
 pub const WILDCARD_BYTES: usize = 16 << 20;
+
+/// Bytes of a robots.txt that are heeded: what a robot must read at least (RFC 9309 §2.5).
+pub const ROBOTS_BYTES: usize = 500 << 10;
+
+/// Redirects to a robots.txt that are followed: what a robot should at least (RFC 9309 §2.3.1.2).
+pub const ROBOTS_REDIRECTS: u32 = 5;
+
+/// A robots.txt is remembered for this long: longer should none be (RFC 9309 §2.4).
+pub const ROBOTS_KEPT: Duration = Duration::from_hours(24);
+
+/// That a robots.txt could not be read is remembered for this long: what waits for its origin asks for it
+/// once a second then, and an item's own tries, 1.75 s apart altogether, do ask again.
+pub const ROBOTS_FAILURE_KEPT: Duration = Duration::from_secs(1);
+
+/// Origins whose robots.txt is remembered, at most: as many as may have an item waiting.
+pub const ROBOTS_ORIGINS: usize = 65_536;
+
+/// Bytes of what is remembered of robots.txt, at most; most take less than one KiB.
+pub const ROBOTS_MEMORY: usize = 32 << 20;

@@ -10,7 +10,8 @@ use rustls::pki_types::CertificateDer;
 
 use super::{
     ConnectTo, CookiePlan, CredentialsPlan, DecodePlan, DnsPlan, Family, GivingUp, HttpVersions,
-    LargePlan, LedgerPlan, Limits, NamesPlan, NamingPlan, ProxyPlan, SinkPlan, defaults,
+    LargePlan, LedgerPlan, Limits, MannersPlan, NamesPlan, NamingPlan, ProxyPlan, SinkPlan,
+    defaults,
 };
 use crate::item::{HashAlgorithm, MediaRange};
 
@@ -56,6 +57,8 @@ pub struct GetPlan {
     pub decode: Option<DecodePlan>,
     /// How large bodies are brought back.
     pub large: LargePlan,
+    /// How far robots are told what to leave alone.
+    pub manners: MannersPlan,
     /// Seeds ids and jitter. None: from the system's randomness.
     pub seed: Option<u64>,
 }
@@ -81,6 +84,7 @@ impl Default for GetPlan {
             hash: None,
             decode: None,
             large: LargePlan::default(),
+            manners: MannersPlan::default(),
             seed: None,
         }
     }

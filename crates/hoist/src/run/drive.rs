@@ -229,6 +229,9 @@ impl<'a, J: Job> Drive<'a, J> {
                 let Some(admitted) = self.items[ticket.0].as_mut() else { return Ok(()) };
                 let (ended, earned, sign) = self.job.ended(&mut admitted.item, end);
                 let (now, random) = (Instant::now(), self.random.f64());
+                if let Some((origin, time)) = self.job.pause() {
+                    self.schedule.pause(&origin, now, time);
+                }
                 match self.schedule.ended(ticket, now, ended, earned, sign, random) {
                     Next::Again => {}
                     Next::Settled => self.conclude(ticket, Conclusion::LastAttempt),
@@ -348,8 +351,9 @@ impl<'a, J: Job> Drive<'a, J> {
     }
 
     fn wake(&mut self, now: Instant) {
-        while let Some(Lapsed { ticket, outage }) = self.schedule.wake(now) {
-            self.conclude(ticket, outage.map_or(Conclusion::Overdue, Conclusion::Down));
+        while let Some(Lapsed { ticket, outage, paused }) = self.schedule.wake(now) {
+            let unasked = paused.map_or(Conclusion::Overdue, Conclusion::Deferred);
+            self.conclude(ticket, outage.map_or(unasked, Conclusion::Down));
         }
     }
 

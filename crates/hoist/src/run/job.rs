@@ -70,6 +70,11 @@ pub(crate) trait Job {
         end: Self::End,
     ) -> (Ended<Self::Origin>, Duration, Sign);
 
+    /// The origin that the attempt which ended last wants left alone, and for how long.
+    fn pause(&mut self) -> Option<(Self::Origin, Duration)> {
+        None
+    }
+
     /// The item will not be asked again: its outcome, unless its bytes are still being saved.
     fn conclude(&mut self, item: &mut Self::Item, end: Conclusion) -> Option<Self::Outcome>;
 

@@ -75,6 +75,9 @@ fn on_io_thread<O: Send + 'static>(
 
 fn get(mut plan: GetPlan, source: Source, run: &StartedRun<GetOutcome>) -> Stop {
     let mut random = random(plan.seed);
+    if plan.manners.polite {
+        plan.limits.per_origin = NonZeroUsize::MIN;
+    }
     plan.patience = plan.patience.bounded();
     plan.giving_up = plan.giving_up.bounded();
     let (mut writers, kept) = match sink(&mut plan, &source, run, random.u64(..)) {

@@ -29,6 +29,10 @@ pub(super) struct Lane {
     pub(super) alarm: Option<(Instant, u64)>,
     /// It is in the schedule's list of those that got items though they are given up.
     pub(super) listed: bool,
+    /// The origin is left alone until then.
+    pub(super) paused: Option<Instant>,
+    /// It is in the schedule's list of those whose waiting items are put off.
+    pub(super) put_off: bool,
 }
 
 impl Lane {
@@ -81,7 +85,7 @@ impl Lane {
 
     /// Whether another attempt may be made at all.
     pub(super) fn may_start(&self) -> bool {
-        self.trial().is_none_or(|trial| trial == Trial::Due)
+        self.paused.is_none() && self.trial().is_none_or(|trial| trial == Trial::Due)
     }
 
     pub(super) fn is_down(&self) -> bool {
@@ -93,6 +97,10 @@ impl Lane {
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        self.waiting() == 0 && self.in_flight == 0 && self.away == 0 && self.turn.is_none()
+        self.waiting() == 0
+            && self.in_flight == 0
+            && self.away == 0
+            && self.turn.is_none()
+            && !self.put_off
     }
 }

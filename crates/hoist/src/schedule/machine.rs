@@ -8,6 +8,7 @@ use slab::Slab;
 
 use super::breaker::Trial;
 use super::lane::Lane;
+use super::pause::Pauses;
 use super::remembered::Remembered;
 use super::turns::Turns;
 use super::{Backoff, Breaker, Outage, Sign, Ticket};
@@ -78,8 +79,10 @@ pub(crate) enum Next {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Lapsed {
     pub(crate) ticket: Ticket,
-    /// Because its origin is down; else its deadline has come.
+    /// Because its origin is down.
     pub(crate) outage: Option<Outage>,
+    /// Because its origin is paused for so long; without either, its deadline has come.
+    pub(crate) paused: Option<Duration>,
 }
 
 /// The state of a run's admissions and permits. `O` stands for an origin.
@@ -112,6 +115,7 @@ pub(crate) struct Schedule<O> {
     /// Origins of which the waiting items are settled now, all but so many.
     pub(super) lost: VecDeque<(O, usize)>,
     pub(super) remembered: Remembered<O>,
+    pub(super) pauses: Pauses<O>,
 }
 
 #[derive(Debug)]
@@ -147,6 +151,7 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
         Self {
             max_away: limits.per_origin.get().saturating_mul(AWAY_PER_PERMIT),
             remembered: Remembered::new(limits.admitted_items.get()),
+            pauses: Pauses::new(limits.admitted_items.get()),
             limits,
             policy,
             items: Slab::new(),
@@ -210,6 +215,7 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
         if lane.is_given_up() {
             self.list(&home);
         }
+        self.put_off(&home);
         self.tend(&home);
         ticket
     }
@@ -349,7 +355,7 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
                 continue;
             }
             if at > now {
-                return None;
+                break;
             }
             self.wakes.pop();
             let item = &self.items[ticket.0];
@@ -372,16 +378,16 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
             } else {
                 self.settle(ticket);
             }
-            return Some(Lapsed { ticket, outage });
+            return Some(Lapsed { ticket, outage, paused: None });
         }
-        None
+        self.wake_paused(now)
     }
 
     /// When to call [`Schedule::wake`] next. It may be early, never late.
     pub(crate) fn next_wake(&self) -> Option<Instant> {
         let item = self.wakes.peek().map(|Reverse((at, ..))| *at);
         let trial = self.trials.first_key_value().map(|((at, _), _)| *at);
-        item.into_iter().chain(trial).min()
+        item.into_iter().chain(trial).chain(self.pauses.next()).min()
     }
 
     /// Lets a settled item go; its ticket may be given to another.
@@ -416,6 +422,7 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
         self.wake_at(deadline, ticket, epoch);
         let origin = self.items[ticket.0].origin.clone();
         self.lane(&origin).push_returning(ticket, epoch);
+        self.put_off(&origin);
         self.tend(&origin);
         Next::Again
     }
@@ -446,7 +453,10 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
         if !self.remembered.is_empty() {
             self.recall(origin);
         }
-        self.lanes.entry(origin.clone()).or_default()
+        let paused = self.pauses.of(origin);
+        let lane = self.lanes.entry(origin.clone()).or_default();
+        lane.paused = paused;
+        lane
     }
 
     /// Puts an origin into the queue where it belongs there, and forgets an idle one.
@@ -482,7 +492,7 @@ impl<O: Clone + Eq + Hash> Schedule<O> {
     pub(super) fn size(&self) -> usize {
         let origins = self.lanes.len() + self.turns.size() + self.remembered.size();
         let down = self.trials.len() + self.given_up.len() + self.lost.len();
-        self.items.len() + self.wakes.len() + origins + down
+        self.items.len() + self.wakes.len() + origins + down + self.pauses.size()
     }
 
     /// Whether no origin is remembered.

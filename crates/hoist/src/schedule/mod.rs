@@ -7,7 +7,7 @@
 //!
 //! An origin that fails again and again is down (`breaker`): it gets one attempt at growing
 //! intervals, until one of them shows a sign of life. What waits for it is given up after a while,
-//! so that the run ends.
+//! so that the run ends. One that asked to be left alone is paused (`pause`).
 
 mod backoff;
 mod breaker;
@@ -16,6 +16,7 @@ mod machine;
 mod outage;
 #[cfg(test)]
 mod outage_tests;
+mod pause;
 mod remembered;
 #[cfg(test)]
 mod tests;

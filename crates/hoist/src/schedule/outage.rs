@@ -199,7 +199,7 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
                 let is_live = |ticket, epoch| is_at(items, ticket, epoch);
                 let ticket = if lost { lane.pop(usize::MAX, is_live) } else { None }?;
                 let outage = lane.trouble.as_ref().map(|trouble| trouble.outage(now));
-                Some(Lapsed { ticket, outage })
+                Some(Lapsed { ticket, outage, paused: None })
             });
             if let Some(lapsed) = lapsed {
                 self.settle(lapsed.ticket);

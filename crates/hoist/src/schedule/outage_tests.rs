@@ -108,7 +108,7 @@ impl<F: FnMut(u32, Duration, &mut fastrand::Rng) -> (Duration, Went)> World<F> {
 
     /// Does what can be done now.
     fn settle(&mut self) {
-        while let Some(Lapsed { ticket, outage }) = self.schedule.wake(self.now) {
+        while let Some(Lapsed { ticket, outage, .. }) = self.schedule.wake(self.now) {
             let how = if outage.is_some() { How::Down } else { How::Overdue };
             self.end(ticket, how, false);
         }

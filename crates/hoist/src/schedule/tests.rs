@@ -193,7 +193,10 @@ fn the_deadline_ends_items_that_wait_for_their_turn() {
     assert_eq!(schedule.start(now).unwrap().ticket, Ticket(1));
     assert_eq!(schedule.wake(now + seconds(2)), None, "rested, and waiting for the permit");
     assert_eq!(schedule.wake(now + seconds(104)), None);
-    assert_eq!(schedule.wake(now + seconds(105)), Some(Lapsed { ticket: Ticket(0), outage: None }));
+    assert_eq!(
+        schedule.wake(now + seconds(105)),
+        Some(Lapsed { ticket: Ticket(0), outage: None, paused: None })
+    );
     schedule.discharge(Ticket(0));
     schedule.ended(Ticket(1), now, Ended::Done, Duration::ZERO, Sign::Whole, 0.0);
     assert_eq!(schedule.start(now + seconds(105)), None, "it is not started after its end");

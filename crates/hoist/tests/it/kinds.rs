@@ -6,7 +6,7 @@ use std::time::Duration;
 use hoist::plan::BreakerPlan;
 use hoist::{FailureKind, GetOutcome, GetPlan, GetVerdict};
 use hoist_rehearsal::tls::{Authority, Certificate};
-use hoist_rehearsal::{DnsRehearsal, DnsZone, HttpRehearsal};
+use hoist_rehearsal::{DnsRehearsal, DnsZone, HttpRehearsal, Scenario};
 use tempfile::TempDir;
 
 use crate::support::{
@@ -65,6 +65,13 @@ fn provoke(kind: FailureKind) -> GetOutcome {
             plan.giving_up.breaker = Some(BreakerPlan { failures: 1, patience: Duration::ZERO });
             let closed = closed_port();
             get_all(plan, (0..20).map(|n| format!("http://{closed}/{n}"))).pop().unwrap()
+        }
+        FailureKind::Disallowed => {
+            plan.manners.polite = true;
+            let scenario = "[[request]]\npath = \"/robots.txt\"\nfault = \"status?code=500\"";
+            let scenario = Scenario::parse(scenario, root.path()).unwrap();
+            let server = spawn(HttpRehearsal { scenario, ..HttpRehearsal::local() });
+            get_one(plan, format!("http://{}/bytes/1", server.addr()))
         }
         other => panic!("no scenario for {other}"),
     };

@@ -12,6 +12,7 @@ mod http2;
 mod http2_server;
 mod kinds;
 mod lists;
+mod manners;
 mod names;
 mod oracle;
 mod permits;

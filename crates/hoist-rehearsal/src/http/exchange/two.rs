@@ -2,7 +2,7 @@
 
 use std::mem::take;
 
-use super::{Answered, Exchange, Road, Trouble};
+use super::{Answered, Exchange, Road, Trouble, turn};
 use crate::http::two::frame::{Code, flag, frame, goaway, kind};
 use crate::http::two::{Field, Last, Stream, answers};
 use crate::truth::End;
@@ -30,6 +30,10 @@ impl Exchange<'_> {
         }
         let mut said = take(self.out);
         let from = take(&mut self.body_from).min(said.len());
+        let mut may = 0;
+        while may < from {
+            may += turn(self.shared, from - may).await;
+        }
         if from > 0 {
             let heads = answers(&said[..from]).ok_or(Trouble::NeedsHttp11)?;
             let last = heads.len().saturating_sub(1);
@@ -40,8 +44,11 @@ impl Exchange<'_> {
         }
         let mut at = from;
         while at < said.len() {
-            let end = self.is_end((said.len() - at) as u64);
-            let n = self.stream()?.data(&said[at..], end).await?;
+            if may == at {
+                may += turn(self.shared, said.len() - at).await;
+            }
+            let end = may == said.len() && self.is_end((may - at) as u64);
+            let n = self.stream()?.data(&said[at..may], end).await?;
             at += n;
             self.sent += n as u64;
         }

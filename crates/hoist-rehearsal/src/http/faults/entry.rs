@@ -6,6 +6,7 @@ use super::{
     redirect, resume, size, tls, two,
 };
 use crate::catalogue::{About, Family};
+use crate::http::load;
 use crate::spec::{Params, Wrong, split};
 
 /// A fault as its family's table has it.
@@ -55,7 +56,9 @@ pub(crate) fn all() -> impl Iterator<Item = (Family, &'static Entry)> {
 pub(crate) fn catalogue() -> impl Iterator<Item = (Family, &'static About)> {
     let connections = connections().map(|entry| (entry.family, &entry.about));
     let certificates = CERTIFICATES.iter().map(|(_, about, _)| (Family::Tls, about));
-    connections.chain(certificates).chain(all().map(|(family, entry)| (family, &entry.about)))
+    let loads = load::catalogue().map(|about| (Family::Load, about));
+    let answers = all().map(|(family, entry)| (family, &entry.about));
+    connections.chain(certificates).chain(loads).chain(answers)
 }
 
 impl Fault {
@@ -67,6 +70,11 @@ impl Fault {
 
     pub(crate) fn read(name: &str, mut params: Params<'_>) -> Result<Self, Wrong> {
         let entry = all().map(|(_, entry)| entry).find(|entry| entry.about.name == name);
+        if load::catalogue().any(|about| about.name == name) {
+            return Err(Wrong(format!(
+                "{name} is a model of a server's load: --load or, in a scenario, load gives it"
+            )));
+        }
         let Some(entry) = entry else {
             return Err(Wrong(format!(
                 "no fault is called {name}; hoist rehearse --list shows them"

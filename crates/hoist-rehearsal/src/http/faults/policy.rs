@@ -15,11 +15,32 @@ use crate::truth::End;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Policy {
-    Status { code: u16, again: Again },
-    Flaky { fail: u64, code: u16, again: Again },
-    Quota { limit: u64, window: Duration, code: u16, bucket: Option<String> },
+    Status {
+        code: u16,
+        again: Again,
+    },
+    Flaky {
+        fail: u64,
+        code: u16,
+        again: Again,
+    },
+    Quota {
+        limit: u64,
+        window: Duration,
+        code: u16,
+        bucket: Option<String>,
+    },
+    /// A quota that tells what is left of it; in the old form with three fields.
+    RateLimit {
+        limit: u64,
+        window: Duration,
+        bucket: Option<String>,
+        old: bool,
+    },
     SoftNotFound,
-    Login { page: bool },
+    Login {
+        page: bool,
+    },
     Headers,
 }
 
@@ -136,6 +157,24 @@ pub(super) const ENTRIES: &[Entry] = &[
     },
     Entry {
         about: About {
+            name: "rate-limit",
+            does: "so many answers (10) a window (1s) that tell in RateLimit what is left, then 429",
+            example: "rate-limit?limit=10&window=1s&bucket=a&form=item",
+            verdict: "whole; who heeds it is never answered 429 (draft-ietf-httpapi-ratelimit-headers)",
+            counts: true,
+        },
+        make: |p| {
+            let limit = p.number_or("limit", 10)?;
+            let window = p.time_or("window", Duration::from_secs(1))?;
+            let bucket = p.text("bucket")?.map(Into::into);
+            // One field with parameters; or one for each, as until draft 6.
+            let old = p.one_of("form", &[("item", false), ("fields", true)])?;
+            Ok(Act::Policy(Policy::RateLimit { limit, window, bucket, old }))
+        },
+        cases: &[Case::new("/fault/rate-limit?limit=1", WHOLE_OR_FAIL)],
+    },
+    Entry {
+        about: About {
             name: "soft-404",
             does: "a page that says not found, with 200",
             example: "soft-404",
@@ -200,12 +239,16 @@ impl Policy {
             Self::Quota { limit, window, code, bucket } => {
                 let key = bucket_of(bucket.as_deref(), ex.rule, *limit, *window);
                 match take(ex, key, (*limit, *window)) {
-                    Ok(()) => ex.rest().await,
+                    Ok(_) => ex.rest().await,
                     Err(rest) => {
                         let seconds = rest.as_nanos().div_ceil(1_000_000_000).max(1);
                         give(ex, *code, &Again::Text(seconds.to_string())).await
                     }
                 }
+            }
+            Self::RateLimit { limit, window, bucket, old } => {
+                let key = bucket_of(bucket.as_deref(), ex.rule, *limit, *window);
+                rate_limit(ex, key, (*limit, *window), *old).await
             }
             Self::SoftNotFound => html(ex, NOT_FOUND).await,
             Self::Login { page: false } => {
@@ -222,6 +265,34 @@ impl Policy {
             }
         }
     }
+}
+
+/// An answer that tells what its bucket has left.
+async fn rate_limit(
+    ex: &mut Exchange<'_>,
+    key: u64,
+    (limit, window): (u64, Duration),
+    old: bool,
+) -> Answered {
+    let taken = take(ex, key, (limit, window));
+    let (left, until) = taken.unwrap_or_else(|until| (0, until));
+    let reset = until.as_nanos().div_ceil(1_000_000_000).max(1);
+    let (kind, length) = (ex.content.kind, ex.content.length());
+    ex.head(if taken.is_ok() { 200 } else { 429 });
+    if old {
+        ex.header("RateLimit-Limit", limit).header("RateLimit-Remaining", left);
+        ex.header("RateLimit-Reset", reset);
+    } else {
+        let seconds = window.as_secs().max(1);
+        ex.header("RateLimit-Policy", format_args!("\"default\";q={limit};w={seconds}"));
+        ex.header("RateLimit", format_args!("\"default\";r={left};t={reset}"));
+    }
+    if taken.is_err() {
+        return ex.end_text("too many").await;
+    }
+    ex.header("Content-Type", kind).length(length).end_head();
+    ex.part(0, length).await?;
+    ex.flush().await
 }
 
 async fn give(ex: &mut Exchange<'_>, code: u16, again: &Again) -> Answered {
@@ -278,7 +349,7 @@ fn bucket_of(name: Option<&str>, rule: Option<usize>, limit: u64, window: Durati
     hash(0, &[&named, name, &rule.to_le_bytes(), &limit, &window])
 }
 
-fn take(ex: &Exchange<'_>, key: u64, quota: (u64, Duration)) -> Result<(), Duration> {
+fn take(ex: &Exchange<'_>, key: u64, quota: (u64, Duration)) -> Result<(u64, Duration), Duration> {
     let now = ex.shared.started.elapsed();
     ex.shared.quotas.lock().unwrap_or_else(PoisonError::into_inner).take(key, quota, now)
 }

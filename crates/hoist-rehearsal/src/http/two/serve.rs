@@ -16,7 +16,7 @@ use super::stream::Stream;
 use crate::http::connection::{self, IDLE};
 use crate::http::exchange::{Exchange, PATIENCE, Road, Trouble};
 use crate::http::request::Request;
-use crate::http::server::Shared;
+use crate::http::server::{Conn, Shared};
 use crate::http::wire::Wire;
 use crate::running::pass_on_panic;
 use crate::truth::End;
@@ -62,7 +62,7 @@ impl Start {
 struct Common {
     shared: Arc<Shared>,
     link: Arc<Link>,
-    conn: u64,
+    conn: Conn,
     secure: bool,
 }
 
@@ -70,7 +70,7 @@ struct Common {
 pub(crate) async fn serve(
     wire: Wire,
     mut inbox: Vec<u8>,
-    conn: u64,
+    conn: Conn,
     shared: &Arc<Shared>,
     start: Start,
 ) {
