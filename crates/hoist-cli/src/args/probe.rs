@@ -33,7 +33,7 @@ Text output: + found (it has an address, or a record of the type asked for), two
 found, ? unknown; with --wildcards mark * found, and so would be any other name beside it. That
 costs a query for each domain with a found name, and up to 40 where there is a wildcard.
 Records are told by jsonl and csv, in the form of zone files (10 mail.example.). In csv addresses
-have blanks between, records a semicolon; one within a record is written \059.
+have blanks between, records a semicolon; one within a record is written \\059.
 What --only leaves out is asked, counted and on record all the same.
 Durations: 30s, 500ms, 2m; a bare number is in seconds.
 

@@ -106,20 +106,38 @@ fn each(mut with: impl FnMut(usize, usize, String)) {
     }
 }
 
-/// All names at once, of these servers.
+/// These faults take from the others what they need of the server: the places of connections over TCP,
+/// and the room in sockets. They have runs of their own.
+fn run_of(fault: &str) -> usize {
+    match fault {
+        "truncate?tcp=silent" | "truncate?tcp=reset" => 1,
+        "forged?n=1000" => 2,
+        _ => 0,
+    }
+}
+
+/// All names of a run at once, of these servers.
 fn probe(dir: &TempDir, servers: &[&Running], options: &[&str]) -> BTreeMap<String, Value> {
-    let mut list = String::new();
-    each(|_, _, name| list.extend([&*name, "\n"]));
-    fs::write(dir.path().join("names"), list).unwrap();
-    let mut line = vec!["probe", "-i", "names", "--format", "jsonl"];
-    line.extend(["--timeout", "100ms", "--retries", "4"]);
-    line.extend(options);
-    let via: Vec<_> = servers.iter().map(|server| format!("dns://{}", server.addr())).collect();
-    line.extend(via.iter().flat_map(|via| ["--via", via]));
-    let said = run(dir.path(), &line);
-    let all = objects(&said.out);
-    assert_eq!(all.len(), FAULTS.len() * SORTS.len() * EACH, "each name once: {}", said.err);
-    all.into_iter().map(|o| (o["name"].as_str().unwrap().to_owned(), o)).collect()
+    let mut said = BTreeMap::new();
+    for own in 0..3 {
+        let mut list = String::new();
+        each(|at, _, name| {
+            if run_of(FAULTS[at].0) == own {
+                list.extend([&*name, "\n"]);
+            }
+        });
+        fs::write(dir.path().join("names"), &list).unwrap();
+        let mut line = vec!["probe", "-i", "names", "--format", "jsonl"];
+        line.extend(["--timeout", "200ms", "--retries", "5"]);
+        line.extend(options);
+        let via: Vec<_> = servers.iter().map(|server| format!("dns://{}", server.addr())).collect();
+        line.extend(via.iter().flat_map(|via| ["--via", via]));
+        let run = run(dir.path(), &line);
+        let all = objects(&run.out);
+        assert_eq!(all.len(), list.lines().count(), "each name once: {}", run.err);
+        said.extend(all.into_iter().map(|o| (o["name"].as_str().unwrap().to_owned(), o)));
+    }
+    said
 }
 
 /// Holds what was said against the truth, and against what may be said in place of it.
@@ -195,8 +213,8 @@ fn no_fault_of_a_server_matters_beside_a_good_one() {
         let servers = if *bad_first { [&bad, &good] } else { [&good, &bad] };
         // A TCP that brings nothing takes 4 s, for A and then for AAAA.
         let wrong = judge(&probe(&dir, &servers, &["--deadline", "20s"]), true);
+        // Which faults are met is not known: a server that fails rests.
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-        assert_met(&bad);
     });
 }
 

@@ -113,7 +113,10 @@ fn short_names_are_completed_as_resolv_conf_says() {
         let before = dns.truth().dns().len();
         let said = with_files(dir.path(), resolv_conf, hosts, &line)?;
         let asked = dns.truth().dns().split_off(before);
-        let asked = asked.into_iter().filter(|query| query.kind == "A").map(|query| query.name);
+        let asked = asked
+            .into_iter()
+            .filter(|query| query.kind == "A")
+            .map(|query| query.name.to_ascii_lowercase());
         Some((outcome(&said)["outcome"].as_str()?.to_owned(), asked.collect::<Vec<_>>()))
     };
     let search = "search none.example corp.example\n";

@@ -96,19 +96,27 @@ struct Line {
 /// The digits of a byte, and how many they are.
 const OCTETS: [([u8; 3], u8); 256] = {
     let mut table = [([0; 3], 0); 256];
-    let mut n = 0;
-    while n < 256 {
-        let (hundreds, tens, ones) =
-            (b'0' + (n / 100) as u8, b'0' + (n / 10 % 10) as u8, b'0' + (n % 10) as u8);
-        table[n] = match n {
+    let mut n: u8 = 0;
+    loop {
+        let (hundreds, tens, ones) = (b'0' + n / 100, b'0' + n / 10 % 10, b'0' + n % 10);
+        table[n as usize] = match n {
             0..10 => ([ones, 0, 0], 1),
             10..100 => ([tens, ones, 0], 2),
             _ => ([hundreds, tens, ones], 3),
         };
+        if n == u8::MAX {
+            break table;
+        }
         n += 1;
     }
-    table
 };
+
+/// The last digit of a number.
+fn digit(number: u64) -> u8 {
+    DIGITS[(number % 10) as usize]
+}
+
+const DIGITS: [u8; 10] = *b"0123456789";
 
 impl Line {
     fn push(&mut self, bytes: &[u8]) {
@@ -134,11 +142,11 @@ impl Line {
         let mut rest = number;
         while rest >= 10 {
             at -= 1;
-            digits[at] = b'0' + (rest % 10) as u8;
+            digits[at] = digit(rest);
             rest /= 10;
         }
         at -= 1;
-        digits[at] = b'0' + rest as u8;
+        digits[at] = digit(rest);
         self.push(&digits[at..]);
     }
 
@@ -146,7 +154,6 @@ impl Line {
     fn push_milliseconds(&mut self, microseconds: u64) {
         self.push_number(microseconds / 1000);
         let rest = microseconds % 1000;
-        let digit = |n: u64| b'0' + (n % 10) as u8;
         let decimals = [b'.', digit(rest / 100), digit(rest / 10), digit(rest)];
         let kept = match decimals {
             [.., b'0', b'0'] => 2,

@@ -140,6 +140,7 @@ impl Parcel<'_> {
 pub(crate) fn count_drops(socket: &impl AsFd) {
     #[cfg(target_os = "linux")]
     {
+        const INT: libc::socklen_t = 4;
         let on: libc::c_int = 1;
         #[expect(unsafe_code, reason = "no crate in the tree has this option")]
         // SAFETY: the descriptor is open for as long as it is borrowed, and the option is an int.
@@ -149,7 +150,7 @@ pub(crate) fn count_drops(socket: &impl AsFd) {
                 libc::SOL_SOCKET,
                 libc::SO_RXQ_OVFL,
                 (&raw const on).cast(),
-                size_of_val(&on) as libc::socklen_t,
+                INT,
             )
         };
     }
@@ -171,7 +172,7 @@ impl AsRawFd for Watched {
 ///
 /// # Errors
 ///
-/// As epoll_ctl(2).
+/// As `epoll_ctl(2)`.
 pub(crate) fn watched(socket: Rc<UdpSocket>) -> io::Result<AsyncFd<Watched>> {
     #[expect(unsafe_code, reason = "the runtime can't see that the descriptor stays open")]
     // SAFETY: the socket is owned, shared, and never replaced: its descriptor stays open and the same
@@ -190,6 +191,9 @@ mod many {
     /// Bytes of a control message with the number of dropped datagrams: its head and the number, each
     /// on a boundary of eight.
     const CONTROL: usize = 24;
+    /// `MANY`, as the system has it.
+    const CALL: libc::c_uint = 32;
+    const _: () = assert!(CALL as usize == MANY);
 
     #[repr(C, align(8))]
     #[derive(Clone, Copy)]
@@ -222,7 +226,7 @@ mod many {
             libc::recvmmsg(
                 socket.as_fd().as_raw_fd(),
                 heads.as_mut_ptr(),
-                MANY as libc::c_uint,
+                CALL,
                 libc::MSG_DONTWAIT,
                 ptr::null_mut(),
             )
@@ -251,7 +255,7 @@ mod many {
         let mut controls = [Control([0; CONTROL]); MANY];
         let mut heads = [blank(); MANY];
         let mut counts = [0; MANY];
-        let mut parcels = 0;
+        let mut parcels: libc::c_uint = 0;
         for (at, parcel) in out.parcels(from, most).take(MANY).enumerate() {
             let bytes = parcel.bytes;
             // It is only read from.
@@ -264,9 +268,10 @@ mod many {
             if counts[at] > 1 {
                 head.msg_control = (&raw mut controls[at]).cast();
                 head.msg_controllen = CONTROL;
-                segment(head, parcel.length);
+                // No datagram is longer than 65,535 bytes.
+                segment(head, u16::try_from(parcel.length).unwrap_or(u16::MAX));
             }
-            parcels = at + 1;
+            parcels += 1;
         }
         #[expect(
             unsafe_code,
@@ -278,7 +283,7 @@ mod many {
             libc::sendmmsg(
                 socket.as_fd().as_raw_fd(),
                 heads.as_mut_ptr(),
-                parcels as libc::c_uint,
+                parcels,
                 libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL,
             )
         };
@@ -287,15 +292,15 @@ mod many {
     }
 
     /// Says where to take a parcel apart. The head has a control buffer.
-    fn segment(head: &mut libc::msghdr, length: usize) {
+    fn segment(head: &mut libc::msghdr, length: u16) {
         #[expect(unsafe_code, reason = "control messages are written with the system's macros")]
         // SAFETY: the buffer has room for a message with eight bytes, and this one has two.
         unsafe {
             let message = libc::CMSG_FIRSTHDR(head);
             (*message).cmsg_level = libc::SOL_UDP;
             (*message).cmsg_type = libc::UDP_SEGMENT;
-            (*message).cmsg_len = libc::CMSG_LEN(size_of::<u16>() as libc::c_uint) as _;
-            libc::CMSG_DATA(message).cast::<u16>().write_unaligned(length as u16);
+            (*message).cmsg_len = libc::CMSG_LEN(2) as _;
+            libc::CMSG_DATA(message).cast::<u16>().write_unaligned(length);
         }
         head.msg_controllen = CONTROL;
     }

@@ -26,7 +26,7 @@ fn names(rehearsal: DnsRehearsal) -> Running {
 fn asked(dns: &Running) -> BTreeMap<(String, String), usize> {
     let mut asked = BTreeMap::new();
     for record in dns.truth().dns() {
-        *asked.entry((record.name, record.kind)).or_default() += 1;
+        *asked.entry((record.name.to_ascii_lowercase(), record.kind)).or_default() += 1;
     }
     asked
 }

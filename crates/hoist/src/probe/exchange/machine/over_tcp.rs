@@ -110,11 +110,7 @@ impl Exchange {
                 if answered > 0 || waiting > 1 || !pending.tcp_broke =>
             {
                 pending.tcp_broke |= answered == 0 && waiting <= 1;
-                let deadline = pending.deadline;
-                let who = self.enter(index, State::Tcp);
-                self.tcp_queue.push_back(who);
-                self.waits.until(deadline, who);
-                return;
+                return self.ask_over_tcp(now, index, tcp.server);
             }
             TcpEnd::Broken { .. } | TcpEnd::Silence => None,
         };

@@ -45,7 +45,7 @@ impl Exchange {
         server.replied(now);
         server.window.answered(now, sent.at);
         if !self.is_as_asked(at, index, sent, bytes) {
-            return self.ask_over_tcp(index, at);
+            return self.ask_over_tcp(now, index, at);
         }
         let server = &mut self.servers[at];
         match &reply {
@@ -59,7 +59,7 @@ impl Exchange {
         }
         match reply {
             Reply::Cut if pending.state == State::Tcp => {}
-            Reply::Cut => self.ask_over_tcp(index, at),
+            Reply::Cut => self.ask_over_tcp(now, index, at),
             Reply::Useless(problem) => {
                 let is_last = pending.state == State::Sent && pending.sent.last() == Some(sent);
                 self.forget(index, sent);
@@ -92,11 +92,12 @@ impl Exchange {
         self.servers[at].keeping.answered(same)
     }
 
-    /// The question goes over TCP from now on, and to the server `at`.
-    pub(super) fn ask_over_tcp(&mut self, index: u32, at: usize) {
+    /// The question goes over TCP from now on, and to the server `at`; but it does not wait for a
+    /// place there longer than for an answer.
+    pub(super) fn ask_over_tcp(&mut self, now: Instant, index: u32, at: usize) {
         let pending = &mut self.pending[index as usize];
         pending.server = Some(at);
-        let deadline = pending.deadline;
+        let deadline = pending.deadline.min(now + self.policy.timeout_max);
         let who = self.enter(index, State::Tcp);
         self.tcp_queue.push_back(who);
         self.waits.until(deadline, who);

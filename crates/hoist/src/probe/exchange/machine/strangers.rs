@@ -53,7 +53,7 @@ impl Exchange {
                 else {
                     return;
                 };
-                self.ask_over_tcp(index, at);
+                self.ask_over_tcp(now, index, at);
             }
         }
     }
