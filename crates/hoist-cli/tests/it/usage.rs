@@ -6,7 +6,9 @@ fn what_makes_no_sense_is_told_with_exit_code_2() {
     for line in [
         &["flags", "--frob"][..],
         &["flags", "-l", "many"],
-        &["probe", "-t", "MX"],
+        &["probe", "-t", "ANY"],
+        &["probe", "-t", "MX,A"],
+        &["probe", "-t", "MX", "--wildcards", "drop"],
         &["probe", "--via", "dns://name"],
         &["probe", "--via", "system", "--via", "resolv-conf"],
         &["probe", "--timeout", "0"],
