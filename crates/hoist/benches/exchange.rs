@@ -7,10 +7,11 @@
 
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a bench prints, and fails loudly")]
 
-use std::process::ExitCode;
-use std::time::Duration;
+mod process;
 
-use rustix::time::{ClockId, clock_gettime};
+use std::process::ExitCode;
+
+use process::{cpu, peak_memory};
 
 /// Chance of a query, and of an answer, to be lost.
 const LOSS: f64 = 0.05;
@@ -44,16 +45,4 @@ fn main() -> ExitCode {
     println!("| virtual time | {:.1?} |", counts.took);
     println!("\nholds: each name has one outcome, and it is the right one");
     ExitCode::SUCCESS
-}
-
-/// CPU time of this process.
-fn cpu() -> Duration {
-    clock_gettime(ClockId::ProcessCPUTime).try_into().unwrap()
-}
-
-/// In KiB (`VmHWM` of proc(5)).
-fn peak_memory() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }

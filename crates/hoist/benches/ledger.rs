@@ -6,11 +6,13 @@
 
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a bench prints, and fails loudly")]
 
+mod process;
+
 use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
-use rustix::time::{ClockId, clock_gettime};
+use process::{cpu, peak_memory};
 
 fn main() -> ExitCode {
     // A process of its own, so that the memory of making the ledger is not counted.
@@ -77,16 +79,4 @@ fn row(what: &str, took: Duration, bar: Duration) -> bool {
 
 fn told(held: bool) -> &'static str {
     if held { "holds" } else { "FAILS" }
-}
-
-/// CPU time of this process.
-fn cpu() -> Duration {
-    clock_gettime(ClockId::ProcessCPUTime).try_into().unwrap()
-}
-
-/// In KiB (`VmHWM` of proc(5)).
-fn peak_memory() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }

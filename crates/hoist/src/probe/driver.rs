@@ -1,8 +1,8 @@
 //! The shell around `exchange`: opens sockets, sends, sleeps until the next timeout.
 //!
 //! While few queries are under way each socket is watched, and an answer is read as soon as it comes.
-//! While many are, each is looked at every millisecond and not watched: an answer that wakes the
-//! thread costs as much as four that are found together.
+//! While many are, each is looked at every millisecond and not watched: to wake the thread for each
+//! answer costs more than to read it.
 
 use std::cell::Cell;
 use std::net::UdpSocket;

@@ -14,7 +14,7 @@ use crate::item::WireName;
 /// What we take over UDP without fragments, in bytes (DNS flag day 2020).
 const EDNS_SIZE: u16 = 1232;
 /// Bytes of the header (RFC 1035 §4.1.1).
-const HEADER: usize = 12;
+pub(super) const HEADER: usize = 12;
 /// Aliases that are followed inside one answer.
 const MAX_CHAIN: usize = 16;
 

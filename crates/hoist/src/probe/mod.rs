@@ -1,9 +1,9 @@
 //! Does a name exist, and which addresses has it: our own DNS client, for probes and for `fetch`.
 //!
 //! ```text
-//! resolver -> hosts -> verdict -> exchange -> message
-//!                                    |
-//!                  driver -> transport::{udp, tcp}
+//! job -> wildcards -> resolver -> hosts -> verdict -> exchange -> message -> quick, records
+//!                                                        |
+//!                                      driver -> transport::{udp, tcp} -> sys::datagrams
 //!
 //! addresses -> hosts -> search -> cache -> flight      for the hosts of URLs, then as above
 //! ```

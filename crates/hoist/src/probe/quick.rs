@@ -6,10 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use domain::base::iana::Rtype;
 
-use super::message::Reply;
+use super::message::{HEADER, Reply};
 
-/// Bytes of the header (RFC 1035 §4.1.1).
-const HEADER: usize = 12;
 /// Bytes of a record behind its owner (RFC 1035 §4.1.3).
 const FIXED: usize = 10;
 

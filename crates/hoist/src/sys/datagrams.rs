@@ -71,7 +71,9 @@ impl<T: Copy> Departures<T> {
         Self { of_length: Vec::new(), lengths: Vec::new(), count: 0 }
     }
 
+    /// Adds a datagram, which must not be empty.
     pub(crate) fn push(&mut self, datagram: &[u8], tag: T) {
+        debug_assert!(!datagram.is_empty());
         let length = datagram.len();
         if self.of_length.len() <= length {
             self.of_length.resize_with(length + 1, || Rank { bytes: Vec::new(), tags: Vec::new() });
@@ -114,9 +116,7 @@ impl<T: Copy> Departures<T> {
             let rank = &self.of_length[length];
             let start = skip.min(rank.tags.len());
             skip -= start;
-            // A datagram may be empty; a parcel of them can't.
-            let bytes = (length * most).max(1);
-            let parcels = rank.bytes[start * length..].chunks(bytes);
+            let parcels = rank.bytes[start * length..].chunks(length * most);
             parcels.map(move |bytes| Parcel { bytes, length })
         })
     }

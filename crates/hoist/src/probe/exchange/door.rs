@@ -231,7 +231,8 @@ impl Exchange {
         self.0.not_sent(now, transmit.0);
     }
 
-    /// A datagram has come in. What answers no query of this socket is as if it had not come.
+    /// A datagram has come in. What answers no query of this socket is as if it had not
+    /// come, but a right question with a wrong id: that one is asked over TCP from then on.
     pub fn receive(&mut self, now: Instant, socket: SocketId, bytes: &[u8]) {
         self.0.receive(now, socket.0, bytes);
     }

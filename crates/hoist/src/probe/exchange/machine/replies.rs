@@ -30,8 +30,9 @@ impl Exchange {
         }
     }
 
-    /// A datagram has come in. What answers no query of this socket, by id and question, is as if
-    /// it had not come.
+    /// A datagram has come in. What has no question of this socket is as if it had not come; a right
+    /// question with a wrong id, or with letters that were not written so, is a guess: see
+    /// `strangers`.
     pub(crate) fn receive(&mut self, now: Instant, socket: SocketId, bytes: &[u8]) {
         let Some(id) = message::id_of(bytes) else { return };
         let Some(&index) = self.ids.get(&key(socket, id)) else {
@@ -133,9 +134,7 @@ impl Exchange {
 
     /// Asks on for the name that this one is an alias of.
     fn follow(&mut self, index: u32, target: WireName, ttl: u32) {
-        while let Some(sent) = self.pending[index as usize].sent.last() {
-            self.forget(index, sent);
-        }
+        self.forget_all(index);
         let pending = &mut self.pending[index as usize];
         pending.name = target;
         pending.aliases += 1;
@@ -239,10 +238,15 @@ impl Exchange {
 
     /// Forgets a question and the ids of its queries.
     pub(super) fn take_out(&mut self, index: u32) -> Pending {
+        self.forget_all(index);
+        self.pending.remove(index as usize)
+    }
+
+    /// No answer counts any more to what was asked so far.
+    pub(super) fn forget_all(&mut self, index: u32) {
         while let Some(sent) = self.pending[index as usize].sent.last() {
             self.forget(index, sent);
         }
-        self.pending.remove(index as usize)
     }
 
     /// No answer to this query counts any more.

@@ -14,7 +14,7 @@ pub(super) struct Strangers {
     looked_at: usize,
 }
 
-/// Questions that are looked at in each such time: they take some 2 ms of it.
+/// Questions that are looked at in each such time.
 const LOOKS: usize = 1 << 18;
 const EACH: Duration = Duration::from_millis(10);
 
@@ -34,6 +34,9 @@ impl Exchange {
         if message::has_no_question(bytes) || !self.strangers.may_look(now, self.pending.len()) {
             return;
         }
+        let Some(at) = self.sockets.get(socket.0 as usize).map(|socket| socket.server) else {
+            return;
+        };
         let meant: Vec<u32> = self
             .pending
             .iter()
@@ -45,14 +48,8 @@ impl Exchange {
             .collect();
         for index in meant {
             // None of the ids that he may yet guess counts any more.
-            while let Some(sent) = self.pending[index as usize].sent.last() {
-                self.forget(index, sent);
-            }
+            self.forget_all(index);
             if self.pending[index as usize].state != State::Tcp {
-                let Some(at) = self.sockets.get(socket.0 as usize).map(|socket| socket.server)
-                else {
-                    return;
-                };
                 self.ask_over_tcp(now, index, at);
             }
         }
