@@ -190,11 +190,13 @@ impl<E: Ended> Shell<E> {
     /// Sends all that waits. What does not go is told.
     fn depart(&mut self, exchange: &mut Exchange, now: Instant, from: Option<SocketId>) {
         let Some(id) = from else { return };
-        let Some(Some(open)) = self.sockets.get(id.0 as usize) else { return };
+        let open = self.sockets.get(id.0 as usize).and_then(Option::as_ref);
         let out = &mut self.departures;
         let mut gone = 0;
         while gone < out.len() {
-            match udp::send(&open.socket, out, gone, self.together) {
+            let end = open
+                .map_or(SendEnd::Later, |open| udp::send(&open.socket, out, gone, self.together));
+            match end {
                 SendEnd::Sent(sent) => gone += sent,
                 SendEnd::OneByOne => self.together = 1,
                 SendEnd::Later => {

@@ -273,6 +273,27 @@ fn a_server_that_keeps_the_case_is_not_believed_without() {
 }
 
 #[test]
+fn letters_written_wrong_again_do_not_begin_tcp_anew() {
+    let mut world = World::new(1);
+    world.ask(0);
+    let query = world.one();
+    let small = Answer::to(&lowered(&query)).a("n0.example", [6, 6, 6, 6]).bytes();
+    world.receive(&query, &small);
+    let mut buffer = Vec::new();
+    let tcp = world.exchange.poll_tcp(world.now, &mut buffer).unwrap();
+    let answer = Answer::to(&buffer).a("n0.example", [192, 0, 2, 1]).bytes();
+    // A network that doubles datagrams is no reason to ask once more.
+    world.receive(&query, &small);
+    assert!(world.exchange.poll_tcp(world.now, &mut buffer).is_none());
+    // Nor is a better guess one to believe.
+    world.receive(&query, &query.answer().a("n0.example", [6, 6, 6, 6]).bytes());
+    assert!(world.settled().is_none());
+    world.exchange.tcp_ended(world.now, tcp, TcpEnd::Answer(&answer));
+    assert!(world.is_found());
+    world.assert_clean();
+}
+
+#[test]
 fn a_server_that_breaks_the_case_is_asked_without() {
     let mut world = World::new(1);
     let mut buffer = Vec::new();

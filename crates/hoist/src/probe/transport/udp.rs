@@ -159,3 +159,21 @@ pub(crate) async fn watch(socket: Rc<UdpSocket>, mut read: impl FnMut(&UdpSocket
         }
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_no_parcel_is_taken_each_goes_alone() {
+        let other = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let socket = open(other.local_addr().unwrap()).unwrap();
+        let mut out = Departures::new();
+        (0..1000).for_each(|n| out.push(b"abc", n));
+        // More than any kernel takes as one.
+        assert_eq!(send(&socket, &out, 0, 1000), SendEnd::OneByOne);
+        let SendEnd::Sent(sent) = send(&socket, &out, 0, 1) else { panic!("one by one") };
+        assert!(sent > 0);
+        assert_eq!(other.recv(&mut [0; 9]).unwrap(), 3);
+    }
+}

@@ -46,7 +46,7 @@ impl Exchange {
         server.replied(now);
         server.window.answered(now, sent.at);
         if !self.is_as_asked(at, index, sent, bytes) {
-            return self.ask_over_tcp(now, index, at);
+            return self.distrust(now, index, at);
         }
         let server = &mut self.servers[at];
         match &reply {

@@ -47,11 +47,16 @@ impl Exchange {
             .map(|(index, _)| narrow(index))
             .collect();
         for index in meant {
-            // None of the ids that he may yet guess counts any more.
-            self.forget_all(index);
-            if self.pending[index as usize].state != State::Tcp {
-                self.ask_over_tcp(now, index, at);
-            }
+            self.distrust(now, index, at);
+        }
+    }
+
+    /// Someone may be guessing: none of the ids that he may yet hit counts any more. Where the question
+    /// is being asked over TCP, it goes on so.
+    pub(super) fn distrust(&mut self, now: Instant, index: u32, at: usize) {
+        self.forget_all(index);
+        if self.pending[index as usize].state != State::Tcp {
+            self.ask_over_tcp(now, index, at);
         }
     }
 }
