@@ -503,7 +503,7 @@ def loss(ground):
             settings = [["-s", "10000"], ["-s", "1000"], ["-s", "1000", "-i", "100"]]
             theirs = [
                 program
-                for options in (settings if per_cent else settings[:1])
+                for options in settings
                 for program in massdns(ground, port, names, *options, "-o", "Je")
             ]
             race = Race(ground, zone, NAMES, min(lab.RUNS, 3))

@@ -38,9 +38,8 @@ impl Codings {
     /// How a body is coded, by the head of its answer. None: not at all.
     pub(super) fn of(&self, headers: &HeaderMap) -> Result<Option<Box<Coded>>, Failure> {
         let mut codings = Vec::new();
-        let values = headers.get_all(CONTENT_ENCODING).iter();
-        for name in values.flat_map(|value| value.as_bytes().split(|byte| *byte == b',')) {
-            let Some(coding) = coding(name.trim_ascii())? else { continue };
+        for name in names(headers) {
+            let Some(coding) = coding(name)? else { continue };
             if codings.len() == defaults::MAX_CODINGS {
                 let reason = format!(
                     "the body has more than {} content codings, one over the other",
@@ -77,6 +76,17 @@ impl Codings {
             Err(_) => false,
         }
     }
+}
+
+/// Whether a body is coded at all, be it in a way that is not known here.
+pub(super) fn is_coded(headers: &HeaderMap) -> bool {
+    names(headers).any(|name| !matches!(coding(name), Ok(None)))
+}
+
+/// The codings that are told, in their order.
+fn names(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
+    let values = headers.get_all(CONTENT_ENCODING).iter();
+    values.flat_map(|value| value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii))
 }
 
 /// A coding by its name (RFC 9110 §8.4.1; names have no case). None: nothing is to be undone.
@@ -124,6 +134,13 @@ mod tests {
         );
         for none in [&[][..], &["identity"], &[""], &[" , ,"]] {
             assert_eq!(codings(none), Ok(vec![]), "{none:?}");
+            let mut headers = HeaderMap::new();
+            for value in none {
+                headers.append(CONTENT_ENCODING, HeaderValue::from_static(value));
+            }
+            assert!(!is_coded(&headers), "{none:?}");
+            headers.append(CONTENT_ENCODING, HeaderValue::from_static("identity, x-own"));
+            assert!(is_coded(&headers));
         }
         let not = Err(FailureKind::NotAcceptable);
         for bad in ["compress", "gzip, utf-8", "gzip;q=1", "gzip,gzip,gzip,gzip,gzip"] {

@@ -23,11 +23,11 @@ pub(super) fn pause(parts: &Parts, longest: Duration, now: SystemTime) -> Option
         _ => None,
     };
     // Retry-After comes before a quota (draft 10, section 5).
-    again.or_else(|| used_up(&parts.headers)).filter(|time| !time.is_zero())
+    again.or_else(|| used_up(&parts.headers, now)).filter(|time| !time.is_zero())
 }
 
 /// The time until a quota of which nothing is left has more: the longest, where there are several.
-pub(super) fn used_up(headers: &HeaderMap) -> Option<Duration> {
+pub(super) fn used_up(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let texts = |name: &str| {
         let values = headers.get_all(name).iter();
         values.filter_map(|value| value.to_str().ok().filter(|text| text.len() <= MAX_FIELD))
@@ -53,7 +53,18 @@ pub(super) fn used_up(headers: &HeaderMap) -> Option<Duration> {
             old.set(word, value);
         }
     }
+    old.reset = old.reset.map(|reset| until(reset, now));
     longest.max(old.pause())
+}
+
+/// Seconds from which on a reset is no time but a moment, in seconds since 1970, as some servers tell it:
+/// no quota lasts for thirty years.
+const MOMENT: u64 = 1_000_000_000;
+
+/// The seconds until a reset that may be told as a moment.
+fn until(reset: u64, now: SystemTime) -> u64 {
+    let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    if reset < MOMENT { reset } else { reset.saturating_sub(since.as_secs()) }
 }
 
 /// What is left of a quota, and the seconds until it is whole again.
@@ -175,6 +186,18 @@ mod tests {
         assert_eq!(asked(503, &[("retry-after", "301")]), None);
         assert_eq!(asked(200, &[("retry-after", "20")]), None);
         assert_eq!(asked(503, &[("retry-after", "0")]), None);
+    }
+
+    #[test]
+    fn a_reset_that_is_a_moment_is_waited_for_until_then() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_hours(500_000);
+        let asked = |reset| {
+            let fields = [("ratelimit-remaining", "0"), ("ratelimit-reset", reset)];
+            pause(&parts(200, &fields), Duration::from_mins(5), now).map(|time| time.as_secs())
+        };
+        assert_eq!(asked("1800000030"), Some(30));
+        assert_eq!(asked("1799999999"), None, "it is over");
+        assert_eq!(asked("86400"), Some(86_400));
     }
 
     proptest! {

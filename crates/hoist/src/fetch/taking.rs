@@ -83,7 +83,8 @@ impl Attempt {
                     None => failure,
                 };
                 let again = failure.kind.may_retry(Some(parts.status.as_u16()));
-                let retry_after = retry_after.or_else(|| rate_limit::used_up(&parts.headers));
+                let retry_after =
+                    retry_after.or_else(|| rate_limit::used_up(&parts.headers, SystemTime::now()));
                 let retry = retry_after.map_or(Retry::Soon, Retry::After);
                 Ok(End::Failed(failure, again.then_some(retry)))
             }

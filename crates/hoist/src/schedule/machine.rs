@@ -366,6 +366,7 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
                 self.wait_again(ticket, deadline);
                 continue;
             }
+            let mut paused = None;
             if item.state == State::Waiting {
                 let origin = item.origin.clone();
                 self.settle(ticket);
@@ -373,12 +374,13 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
                 let items = &self.items;
                 if let Some(lane) = self.lanes.get_mut(&origin) {
                     lane.leave(|ticket, epoch| is_at(items, ticket, epoch));
+                    paused = lane.paused.and_then(|until| until.checked_duration_since(now));
                 }
                 self.tend(&origin);
             } else {
                 self.settle(ticket);
             }
-            return Some(Lapsed { ticket, outage, paused: None });
+            return Some(Lapsed { ticket, outage, paused: paused.filter(|left| !left.is_zero()) });
         }
         self.wake_paused(now)
     }

@@ -260,6 +260,21 @@ mod tests {
     }
 
     #[test]
+    fn what_was_asked_and_is_out_of_time_before_the_pause_is_over_is_put_off_too() {
+        let (mut schedule, now) = (schedule(), Instant::now());
+        let tickets = [schedule.admit('a', 1), schedule.admit('a', 1)];
+        starts(&mut schedule, now);
+        let at = now + seconds(10);
+        schedule.pause(&'a', at, seconds(55));
+        let failed = Ended::Failed(Retry::Soon);
+        let next = schedule.ended(tickets[0], at, failed, Duration::ZERO, Sign::Whole, 1.0);
+        assert_eq!(next, Next::Again);
+        assert_eq!(schedule.wake(now + seconds(59)), None);
+        let lapsed = schedule.wake(now + seconds(60)).expect("its deadline has come");
+        assert_eq!((lapsed.ticket, lapsed.paused), (tickets[0], Some(seconds(5))));
+    }
+
+    #[test]
     fn pauses_are_bounded() {
         let now = Instant::now();
         let mut pauses = Pauses::new(3);

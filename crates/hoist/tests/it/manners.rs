@@ -106,6 +106,21 @@ fn without_a_robots_txt_all_is_allowed() {
 }
 
 #[test]
+fn a_robots_txt_that_asks_for_patience_has_it() {
+    for code in [429, 503] {
+        let (root, out) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+        let rule = format!(
+            "[[request]]\npath = \"/robots.txt\"\nfault = \"status?code={code}&retry-after=3600\""
+        );
+        let server = site(root.path(), &[("a", "a"), ("b", "b"), ("c", "c")], &rule);
+        let all = get_all(polite(out.path()), urls(&server, &["/a", "/b", "/c"]));
+        assert_eq!(verdicts(&all), [GetVerdict::Deferred; 3], "{code}: {all:?}");
+        let log = log(&server);
+        assert_eq!(log.len(), 1, "{code}: {log:?}");
+    }
+}
+
+#[test]
 fn a_robots_txt_that_cannot_be_read_allows_nothing() {
     let out = TempDir::new().unwrap();
     let rule = |fault: &str| format!("[[request]]\npath = \"/robots.txt\"\nfault = \"{fault}\"");

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use http::header::CONTENT_ENCODING;
+use http::StatusCode;
 use http::response::Parts;
 use http_body_util::BodyExt;
 use url::Position;
@@ -13,6 +13,7 @@ use super::cache::{Known, Robots};
 use super::rules::Rules;
 use crate::fetch::answer::{Framing, Meaning, retry_after};
 use crate::fetch::attempt::{Attempt, End, Unanswered};
+use crate::fetch::coding::is_coded;
 use crate::fetch::continuing::Going;
 use crate::fetch::fetcher::Fetcher;
 use crate::fetch::patience::{Overdue, Watch};
@@ -35,7 +36,7 @@ enum Found {
     Text(Vec<u8>),
     /// There is none, as far as we can tell: everything is allowed (§2.3.1.3).
     Unavailable,
-    /// The server can't say: nothing is allowed (§2.3.1.4).
+    /// The server can't say, or has had enough of us: nothing is allowed (§2.3.1.4).
     Unreachable(String, Option<Duration>),
 }
 
@@ -114,7 +115,7 @@ impl Attempt {
             let framing = Framing::of(&parts)?;
             let status = parts.status;
             match Meaning::of(&parts, SystemTime::now()) {
-                Meaning::Body if parts.headers.contains_key(CONTENT_ENCODING) => {
+                Meaning::Body if is_coded(&parts.headers) => {
                     asking.drain(fetcher, watch, connection, body, framing).await;
                     let why = "it came with a Content-Encoding that was not asked for".to_owned();
                     return Ok(Found::Unreachable(why, None));
@@ -134,10 +135,15 @@ impl Attempt {
                 }
                 Meaning::Nothing | Meaning::Failed(..) => {
                     asking.drain(fetcher, watch, connection, body, framing).await;
-                    if status.as_u16() < 500 {
+                    // Too many requests is no word on whether there is one.
+                    if status.as_u16() < 500 && status != StatusCode::TOO_MANY_REQUESTS {
                         return Ok(Found::Unavailable);
                     }
                     let after = retry_after(&parts.headers, SystemTime::now());
+                    if asking.origin() == self.origin() {
+                        // It speaks for the origin, however long it is.
+                        watch.pause = watch.pause.max(after.unwrap_or_default());
+                    }
                     return Ok(Found::Unreachable(format!("HTTP {}", status.as_u16()), after));
                 }
             }
