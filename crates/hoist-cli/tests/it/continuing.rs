@@ -311,12 +311,13 @@ fn alone_killed_again_and_again_it_sends_little_twice() {
         let server = serve(HttpRehearsal::local());
         let dir = folder();
         let out = dir.path().join("out");
-        // About a second of it in each run.
+        // Less of it in each run than would have it whole before the last: nothing is left to go on with
+        // then, and the file is got anew.
         let url = format!(
             "http://{}/fault/range?of={OF}&cut={}&rate={}",
             server.addr(),
             OF - 1,
-            OF / kills() * 3 / 2
+            OF / kills() * 9 / 10
         );
         fs::write(dir.path().join("list"), format!("{url}\tfile\n")).unwrap();
         let from = if list { ["-i", "list"] } else { ["--name", "file"] };
