@@ -24,7 +24,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let root = args.next().unwrap_or_else(|| "downloaded".to_owned()).into();
     let sink = SinkPlan::Directory { root, template: None, existing: Existing::Replace };
     let mut plan = GetPlan { sink, ..GetPlan::default() };
-    plan.limits.per_origin = plan.limits.in_flight;
+    plan.limits.per_origin = plan.limits.in_flight.into();
     plan.patience.deadline = Duration::from_millis(6_100);
     plan.patience.retries = 0;
 

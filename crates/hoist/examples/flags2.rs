@@ -21,7 +21,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let sink = SinkPlan::Directory { root, template: None, existing: Existing::Replace };
     let mut plan = GetPlan { sink, ..GetPlan::default() };
     plan.limits.in_flight = AT_ONCE;
-    plan.limits.per_origin = AT_ONCE;
+    plan.limits.per_origin = AT_ONCE.into();
     plan.patience.deadline = Duration::from_millis(3_100);
     plan.patience.retries = 0;
 

@@ -20,6 +20,7 @@ use super::manners::MannersArgs;
 use super::names::NamesArgs;
 use super::naming::NamingArgs;
 use super::network::NetworkArgs;
+use super::tuning::TuningArgs;
 use super::values;
 use super::versions::VersionArgs;
 
@@ -97,9 +98,8 @@ pub(super) struct GetArgs {
     /// Requests at once, over all hosts
     #[arg(short = 'm', long, value_name = "N", default_value_t = defaults::GET_IN_FLIGHT)]
     pub(super) max: NonZeroUsize,
-    /// Requests at once to one origin (scheme, host and port)
-    #[arg(long, value_name = "N", default_value_t = defaults::GET_PER_ORIGIN)]
-    pub(super) per_origin: NonZeroUsize,
+    #[command(flatten)]
+    pub(super) tuning: TuningArgs,
     /// Give up a try after this long without a byte
     #[arg(long, value_name = "D", value_parser = values::some_time, default_value = "30s")]
     pub(super) timeout: Duration,

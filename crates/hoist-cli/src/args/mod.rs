@@ -31,6 +31,7 @@ mod roots;
 mod said;
 mod servers;
 mod to_plan;
+mod tuning;
 mod values;
 mod versions;
 mod wildcards;

@@ -130,7 +130,7 @@ impl GetArgs {
         let large = self.large.plan(&sink, &naming, decode.is_some());
         let large = large.map_err(|message| Refused::Usage("get", message))?;
         let mut plan = GetPlan {
-            limits: Limits { in_flight: self.max, per_origin: self.per_origin, ..Limits::get() },
+            limits: self.tuning.limits(self.max),
             patience,
             giving_up: self.giving_up.plan(),
             request,
@@ -235,7 +235,7 @@ impl FlagsJob {
     pub(crate) fn plan(&self) -> GetPlan {
         let at_once = NonZeroUsize::new(self.at_once).unwrap_or(NonZeroUsize::MIN);
         GetPlan {
-            limits: Limits { in_flight: at_once, per_origin: at_once, ..Limits::get() },
+            limits: Limits { in_flight: at_once, per_origin: at_once.into(), ..Limits::get() },
             patience: Patience {
                 connect: self.patience,
                 progress: self.patience,

@@ -17,6 +17,7 @@ mod summary;
 mod terminal;
 mod text;
 mod tqdm;
+mod tuned;
 mod units;
 
 pub(crate) use allowance::allowance;

@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use hoist::report::Snapshot;
+use hoist::report::{Snapshot, Tuned};
 
-use super::units;
+use super::{tuned, units};
 use crate::args::Extent;
 
 /// Rates are those of the last seconds.
@@ -19,11 +19,13 @@ pub(super) struct Progress {
     bad: &'static str,
     /// When, items done, bytes received; oldest first.
     seen: VecDeque<(Duration, u64, u64)>,
+    /// What was found of the origin with the most answers.
+    tuned: Option<Tuned>,
 }
 
 impl Progress {
     pub(super) fn new(extent: Extent, bad: &'static str) -> Self {
-        Self { extent, bad, seen: VecDeque::new() }
+        Self { extent, bad, seen: VecDeque::new(), tuned: None }
     }
 
     /// Takes note of the counters, for the rates.
@@ -32,6 +34,11 @@ impl Progress {
             self.seen.pop_front();
         }
         self.seen.push_back((at, now.done() - now.earlier, now.received));
+    }
+
+    /// Takes note of what was found of the origin with the most answers.
+    pub(super) fn tell(&mut self, tuned: Option<Tuned>) {
+        self.tuned = tuned;
     }
 
     /// The line, no wider than it may be: what matters least is left out first.
@@ -66,6 +73,9 @@ impl Progress {
         }
         if let Some(left) = left(now.done(), total, pace) {
             parts.push((2, format!("{} left", units::clock(left))));
+        }
+        if let Some(of) = &self.tuned {
+            parts.push((5, tuned::told(of)));
         }
         fit(parts, width.saturating_sub(1))
     }

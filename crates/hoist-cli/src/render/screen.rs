@@ -150,6 +150,7 @@ impl Drawing {
             Picture::Counts(counts, shown) => {
                 let elapsed = self.started.elapsed();
                 counts.see(&snapshot, elapsed);
+                counts.tell(self.report.tuned().into_iter().next());
                 let mut text = joined(lines);
                 if elapsed >= PATIENCE {
                     text += &counts.line(&snapshot, elapsed, terminal::width());

@@ -7,7 +7,7 @@ use hoist::outcome::Failure;
 use hoist::report::{Earlier, Summary};
 
 use super::paint::Paint;
-use super::{text, units};
+use super::{text, tuned, units};
 
 /// The first reason of each kind that was met: there are few kinds, so it stays small.
 #[derive(Debug, Default)]
@@ -70,6 +70,9 @@ fn get_lines(summary: &Summary, saved: Option<&Path>, interrupted: bool, paint: 
         let one = |(origin, n): &(String, u64)| format!("{} {n}", text::shown(origin));
         let all: Vec<_> = summary.worst_origins.iter().map(one).collect();
         let _ = write!(lines, "\nmost failures: {}", all.join(", "));
+    }
+    for of in &summary.tuned {
+        let _ = write!(lines, "\n{}", tuned::told(of));
     }
     lines
 }

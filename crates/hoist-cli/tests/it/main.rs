@@ -33,6 +33,7 @@ mod servers;
 mod shards;
 mod split;
 mod terminal;
+mod tuning;
 mod types;
 mod unwritable;
 mod usage;

@@ -40,12 +40,16 @@ pub(crate) struct Attempted {
     pub(super) earned: Duration,
     /// What it tells of its origin.
     pub(super) sign: Sign,
+    /// From its start.
+    pub(super) took: Duration,
+    /// Bytes of body that the schedule was not told of on the way.
+    pub(super) untold: u64,
     /// Where the time went.
     pub(super) timing: Timing,
     /// A part of the body may wait at the writer.
     pub(super) partial: bool,
     /// The origin that was asked is to be left alone for so long.
-    pub(super) pause: Option<Box<(Origin, Duration)>>,
+    pub(super) pause: Option<Duration>,
 }
 
 #[derive(Debug)]
@@ -63,6 +67,7 @@ pub(super) enum End {
 impl Attempt {
     pub(super) async fn run(self, fetcher: Rc<Fetcher>) -> Attempted {
         let mut watch = Watch::new(&fetcher.patience, &fetcher.giving_up, self.deadline);
+        watch.tell(fetcher.tidings.of(self.ticket));
         let mut status = None;
         let mut going = Going::default();
         let end = self.exchange(&fetcher, &mut watch, &mut status, &mut going).await;
@@ -75,10 +80,10 @@ impl Attempt {
         let bytes = going.whole.unwrap_or_else(|| going.before + watch.received());
         let earned = watch.earned();
         let partial = self.partial || going.partial;
+        let (took, untold) = (watch.took(), watch.untold());
         let pause = Some(watch.pause).filter(|pause| !pause.is_zero());
-        let pause = pause.map(|pause| Box::new((self.origin().clone(), pause)));
         let timing = watch.stopwatch.read();
-        Attempted { end, status, bytes, earned, sign, timing, partial, pause }
+        Attempted { end, status, bytes, earned, sign, took, untold, timing, partial, pause }
     }
 
     pub(super) fn origin(&self) -> &Origin {

@@ -14,6 +14,7 @@ use super::pool::Pool;
 use super::request::Fields;
 use super::robots::Robots;
 use super::route::Routes;
+use super::tidings::Tidings;
 use super::tls::Tls;
 use crate::error::Error;
 use crate::item::HashAlgorithm;
@@ -56,6 +57,7 @@ pub(super) struct Fetcher {
     pub(super) leases: Leases,
     /// What robots may not ask for is not.
     pub(super) robots: Option<Robots>,
+    pub(super) tidings: Tidings,
     pub(super) report: Report,
 }
 
@@ -67,6 +69,7 @@ impl Fetcher {
         mut plan: GetPlan,
         handover: Handover,
         leases: Leases,
+        tidings: Tidings,
         seed: u64,
         report: Report,
     ) -> Result<Self, Error> {
@@ -125,6 +128,7 @@ impl Fetcher {
             piece: plan.large.piece.get(),
             leases,
             robots: plan.manners.polite.then(Robots::new),
+            tidings,
             report,
         })
     }

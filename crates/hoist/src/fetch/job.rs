@@ -3,6 +3,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant, SystemTime};
 
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::attempt::{Attempt, Attempted, End};
@@ -10,6 +11,7 @@ use super::continuing::leaves_a_part;
 use super::fetcher::Fetcher;
 use super::leases::{Leases, Wants};
 use super::redirect::Hop;
+use super::tidings::Tidings;
 use crate::error::Error;
 use crate::input::Line;
 use crate::item::{Hash, NameTemplate, Origin, Position, Target, without_credentials};
@@ -18,7 +20,7 @@ use crate::outcome::{Failure, FailureKind, GetOutcome, GetVerdict, Phase, Timing
 use crate::plan::{GetPlan, LargePlan, SinkPlan};
 use crate::report::Report;
 use crate::run::{Conclusion, Event, Job, Read};
-use crate::schedule::{Ended, Outage, Sign, Start, Ticket};
+use crate::schedule::{Came, Ended, Outage, Sign, Start, Ticket, Told};
 use crate::sink::{Completion, Completions, Finished, Left, Mismatch, Writers, Written};
 
 /// Gets URLs.
@@ -35,8 +37,8 @@ pub(crate) struct GetJob {
     /// Parts are being given up.
     giving_up: JoinSet<()>,
     wants: Wants,
-    /// An origin that the attempt which ended last wants left alone.
-    pause: Option<Box<(Origin, Duration)>>,
+    /// Bytes of bodies that are on their way.
+    arrived: mpsc::Receiver<(Ticket, u64)>,
 }
 
 /// A URL that is admitted.
@@ -86,7 +88,8 @@ impl GetJob {
             plan.large = LargePlan::default();
         }
         let (leases, wants) = Leases::new(plan.limits.in_flight.get());
-        let fetcher = Fetcher::start(plan, writers.handover(), leases, seed, report)?;
+        let (tidings, arrived) = Tidings::new();
+        let fetcher = Fetcher::start(plan, writers.handover(), leases, tidings, seed, report)?;
         let completions = writers.completions();
         Ok(Self {
             fetcher: Rc::new(fetcher),
@@ -97,7 +100,7 @@ impl GetJob {
             parts: writers.parts(),
             giving_up: JoinSet::new(),
             wants,
-            pause: None,
+            arrived,
         })
     }
 
@@ -267,6 +270,9 @@ impl Job for GetJob {
         if let Poll::Ready(Some((ticket, answer))) = self.wants.wants.poll_recv(cx) {
             return Poll::Ready(Event::Wants(ticket, answer));
         }
+        if let Poll::Ready(Some((ticket, bytes))) = self.arrived.poll_recv(cx) {
+            return Poll::Ready(Event::Arrived(ticket, bytes));
+        }
         if let Poll::Ready(Some(_)) = self.giving_up.poll_join_next(cx) {
             return Poll::Ready(Event::Tidied);
         }
@@ -294,8 +300,23 @@ impl Job for GetJob {
         }
     }
 
+    fn told(&self, end: &Attempted) -> Option<Told> {
+        let came = match (&end.end, end.status) {
+            (End::Failed(..), Some(status @ (429 | 503))) => Came::Refusal(status),
+            (End::Failed(failure, _), None) => match failure.kind {
+                FailureKind::ConnectRefused | FailureKind::Reset => Came::Broken,
+                _ => Came::Nothing,
+            },
+            _ => Came::Answer(end.untold),
+        };
+        Some(Told { came, took: end.took, pause: end.pause })
+    }
+
+    fn name(origin: &Origin) -> String {
+        origin.to_string()
+    }
+
     fn ended(&mut self, item: &mut GetItem, mut end: Attempted) -> (Ended<Origin>, Duration, Sign) {
-        self.pause = end.pause.take();
         let (earned, sign) = (end.earned, std::mem::replace(&mut end.sign, Sign::Nothing));
         let Some(progress) = item.progress.as_deref_mut() else {
             return (Ended::Done, earned, sign);
@@ -316,10 +337,6 @@ impl Job for GetJob {
         progress.partial |= end.partial;
         progress.last = Some(end);
         (ended, earned, sign)
-    }
-
-    fn pause(&mut self) -> Option<(Origin, Duration)> {
-        self.pause.take().map(|pause| *pause)
     }
 
     fn conclude(&mut self, item: &mut GetItem, conclusion: Conclusion) -> Option<GetOutcome> {

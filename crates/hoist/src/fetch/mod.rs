@@ -39,6 +39,7 @@ mod socks;
 mod split;
 mod stopwatch;
 mod taking;
+mod tidings;
 mod tls;
 mod transport;
 mod tunnel;

@@ -10,6 +10,7 @@ use tokio::time::Sleep;
 use super::meter::Meter;
 use super::pace::Pace;
 use super::stopwatch::Stopwatch;
+use super::tidings::Tiding;
 use crate::outcome::classify::seconds;
 use crate::outcome::{Failure, FailureKind, Phase};
 use crate::plan::{GivingUp, Patience, defaults};
@@ -42,6 +43,8 @@ pub(super) struct Watch {
     paused: Duration,
     /// The same of all that bring the same body, where there are others.
     shared: Option<Rc<Cell<u64>>>,
+    /// Who is told of bytes on the way.
+    tiding: Option<Tiding>,
     /// Waiting began here where that is later than the last byte.
     since: Instant,
     sleep: Pin<Box<Sleep>>,
@@ -89,6 +92,7 @@ impl Watch {
             began: now,
             paused: Duration::ZERO,
             shared: None,
+            tiding: None,
             since: now,
             sleep: Box::pin(tokio::time::sleep_until(deadline.into())),
             stopwatch: Stopwatch::default(),
@@ -157,9 +161,27 @@ impl Watch {
     /// Bytes of body have come.
     pub(super) fn count(&mut self, bytes: usize) {
         self.received += bytes as u64;
+        if let Some(tiding) = &mut self.tiding {
+            tiding.count(bytes as u64);
+        }
         if let Some(shared) = &self.shared {
             shared.set(shared.get() + bytes as u64);
         }
+    }
+
+    /// Tells of bytes on the way.
+    pub(super) fn tell(&mut self, tiding: Tiding) {
+        self.tiding = Some(tiding);
+    }
+
+    /// Bytes that were not told of on the way.
+    pub(super) fn untold(&self) -> u64 {
+        self.tiding.as_ref().map_or(self.received, Tiding::untold)
+    }
+
+    /// Since its start.
+    pub(super) fn took(&self) -> Duration {
+        self.began.elapsed()
     }
 
     /// Bytes of body so far, those of others included.

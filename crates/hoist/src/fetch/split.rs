@@ -153,6 +153,7 @@ impl<'a> Split<'a> {
     async fn other(&self) {
         let mut watch =
             Watch::new(&self.fetcher.patience, &self.fetcher.giving_up, self.attempt.deadline);
+        watch.tell(self.fetcher.tidings.of(self.attempt.ticket));
         watch.share(Rc::clone(&self.received));
         while !self.refused.get() && !self.pieces.borrow().is_empty() {
             let Some(_lease) = self.fetcher.leases.ask(self.attempt.ticket).await else {

@@ -11,8 +11,13 @@ const fn count(n: usize) -> NonZeroUsize {
 /// default descriptor limit of 1,024.
 pub const GET_IN_FLIGHT: NonZeroUsize = count(256);
 
-/// Attempts in flight at one origin: what browsers allow themselves over HTTP/1.1.
-pub const GET_PER_ORIGIN: NonZeroUsize = count(6);
+/// Attempts in flight at an origin of which nothing is known yet: what browsers were once to keep to
+/// (RFC 2616 §8.1.4).
+pub const GET_PRIOR: NonZeroUsize = count(2);
+
+/// Ranges of large bodies at once from an origin, where what it can take was not found out: what browsers
+/// allow themselves over HTTP/1.1.
+pub const GET_RANGES: NonZeroUsize = count(6);
 
 /// No run waits longer for anything: ten years. Longer times of a plan mean this, so that no moment
 /// in the future is beyond what the system's clock can tell.

@@ -37,7 +37,7 @@ pub use get::{
 pub use giving_up::{BreakerPlan, GivingUp};
 pub use large::LargePlan;
 pub use ledger::{Durable, LedgerPlan};
-pub use limits::Limits;
+pub use limits::{Limits, PerOrigin};
 pub use manners::MannersPlan;
 pub use names::NamesPlan;
 pub use naming::NamingPlan;

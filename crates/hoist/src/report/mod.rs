@@ -5,9 +5,11 @@
 mod counters;
 mod summary;
 mod totals;
+mod tuned;
 mod worst;
 
 pub use counters::Snapshot;
 pub(crate) use counters::add;
 pub use summary::{Earlier, Report, Summary};
 pub(crate) use totals::{Class, Tallied, Totals};
+pub use tuned::{Tuned, TunedAbove};

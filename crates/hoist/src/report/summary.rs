@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::counters::{Counters, Snapshot, add};
 use super::totals::{Class, Failures, Tallied, Totals};
+use super::tuned::Tuned;
 use crate::outcome::FailureKind;
 
 /// What a run has done so far. Cheap to clone, readable from any thread, during the run and
@@ -26,12 +27,18 @@ struct Tally {
     ended: Option<Instant>,
     failures: Failures,
     earlier: Option<Earlier>,
+    tuned: Vec<Tuned>,
 }
 
 impl Report {
     /// The counters at this moment.
     pub fn snapshot(&self) -> Snapshot {
         self.shared.counters.snapshot()
+    }
+
+    /// How many requests at once origins get, where that was found out: see [`Summary::tuned`].
+    pub fn tuned(&self) -> Vec<Tuned> {
+        self.tally().tuned.clone()
     }
 
     /// The whole report at this moment.
@@ -45,6 +52,7 @@ impl Report {
             worst_origins: tally.failures.worst.top(5),
             elapsed: tally.started.map_or(Duration::ZERO, |at| until.duration_since(at)),
             earlier: tally.earlier,
+            tuned: tally.tuned.clone(),
         }
     }
 
@@ -62,6 +70,10 @@ impl Report {
 
     pub(crate) fn set_in_flight(&self, n: usize) {
         self.counters().in_flight.store(n as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_tuned(&self, tuned: Vec<Tuned>) {
+        self.tally().tuned = tuned;
     }
 
     pub(crate) fn count(&self, entry: Tallied<'_>) {
@@ -125,6 +137,9 @@ pub struct Summary {
     pub worst_origins: Vec<(String, u64)>,
     /// From the start to the end, or to now.
     pub elapsed: Duration,
+    /// How many requests at once origins get, where that was found out: of the five with the most
+    /// answers, the most first.
+    pub tuned: Vec<Tuned>,
     /// What earlier runs of the list have done, where there were any. Their outcomes are among the
     /// counts.
     pub earlier: Option<Earlier>,

@@ -15,7 +15,7 @@ use crate::item::Position;
 use crate::ledger::{Committed, Entry};
 use crate::outcome::Outcome;
 use crate::plan::defaults;
-use crate::report::{Report, add};
+use crate::report::{Report, Tuned, add};
 use crate::schedule::{Lapsed, Next, Schedule, Ticket};
 use crate::sink::Left;
 
@@ -24,6 +24,11 @@ const TURN: usize = 256;
 
 /// Until another look where what was gathered found no room.
 const FULL: Duration = Duration::from_millis(10);
+
+/// The report tells what was found of so many origins,
+const TOLD: usize = 5;
+/// at these intervals.
+const TELL: Duration = Duration::from_secs(1);
 
 /// The loop of a run: lines are admitted while there is room, the schedule says what starts, the
 /// job says what ended, outcomes go out.
@@ -43,6 +48,8 @@ pub(super) struct Drive<'a, J: Job> {
     outbox: Outbox<J::Outcome>,
     random: fastrand::Rng,
     report: Report,
+    /// When the report is told again what was found of origins.
+    tells: Option<Instant>,
 }
 
 struct Admitted<I> {
@@ -84,11 +91,13 @@ impl<'a, J: Job> Drive<'a, J> {
             outbox,
             random,
             report,
+            tells: None,
         }
     }
 
     pub(super) async fn run(mut self, cancel: &CancellationToken) -> Stop {
         let stop = self.follow(cancel).await;
+        self.tell_found();
         if self.record.is_some() {
             // Nobody hears of them any more, but they are done.
             for outcome in self.outbox.left() {
@@ -217,6 +226,9 @@ impl<'a, J: Job> Drive<'a, J> {
                 }
             }
             Event::Returned(ticket) => self.schedule.give_back(ticket),
+            Event::Arrived(ticket, bytes) => {
+                self.schedule.received(ticket, Instant::now(), bytes);
+            }
             Event::Tidied => {}
             Event::Saved(ticket, saved) => {
                 let Some(admitted) = self.items[ticket.0].as_mut() else { return Ok(()) };
@@ -227,10 +239,11 @@ impl<'a, J: Job> Drive<'a, J> {
             }
             Event::Ended(ticket, end) => {
                 let Some(admitted) = self.items[ticket.0].as_mut() else { return Ok(()) };
+                let told = self.job.told(&end);
                 let (ended, earned, sign) = self.job.ended(&mut admitted.item, end);
                 let (now, random) = (Instant::now(), self.random.f64());
-                if let Some((origin, time)) = self.job.pause() {
-                    self.schedule.pause(&origin, now, time);
+                if let Some(told) = told {
+                    self.schedule.tell(ticket, now, told, random);
                 }
                 match self.schedule.ended(ticket, now, ended, earned, sign, random) {
                     Next::Again => {}
@@ -369,6 +382,19 @@ impl<'a, J: Job> Drive<'a, J> {
             }
         }
         self.report.set_in_flight(self.schedule.in_flight());
+        if self.tells.is_none_or(|at| at <= now) {
+            self.tells = Some(now + TELL);
+            self.tell_found();
+        }
+    }
+
+    /// Tells what was found of how much origins can take.
+    fn tell_found(&self) {
+        let found = self.schedule.found(TOLD);
+        if !found.is_empty() {
+            let named = |(origin, found)| Tuned::of(J::name(&origin), found);
+            self.report.set_tuned(found.into_iter().map(named).collect());
+        }
     }
 
     fn send(&mut self) -> bool {

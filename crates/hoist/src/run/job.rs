@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::input::Line;
 use crate::item::Position;
 use crate::ledger::Recorded;
-use crate::schedule::{Ended, Outage, Sign, Start, Ticket};
+use crate::schedule::{Ended, Outage, Sign, Start, Ticket, Told};
 use crate::sink::Left;
 
 /// What a run does with its items: probes them, or gets them. Lives on the I/O thread.
@@ -62,6 +62,16 @@ pub(crate) trait Job {
     /// Something has happened. Pending for ever when nothing is under way.
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event<Self::End, Self::Saved>>;
 
+    /// What an attempt that ended tells of how much its origin can take. None: nothing ever does.
+    fn told(&self, _end: &Self::End) -> Option<Told> {
+        None
+    }
+
+    /// What an origin is called.
+    fn name(origin: &Self::Origin) -> String {
+        format!("{origin:?}")
+    }
+
     /// Notes the end of an attempt in the item. Also the time that the item has earned, and what
     /// the attempt tells of the origin that was asked.
     fn ended(
@@ -69,11 +79,6 @@ pub(crate) trait Job {
         item: &mut Self::Item,
         end: Self::End,
     ) -> (Ended<Self::Origin>, Duration, Sign);
-
-    /// The origin that the attempt which ended last wants left alone, and for how long.
-    fn pause(&mut self) -> Option<(Self::Origin, Duration)> {
-        None
-    }
 
     /// The item will not be asked again: its outcome, unless its bytes are still being saved.
     fn conclude(&mut self, item: &mut Self::Item, end: Conclusion) -> Option<Self::Outcome>;
@@ -104,6 +109,8 @@ pub(crate) enum Event<E, S> {
     Wants(Ticket, oneshot::Sender<bool>),
     /// It gives one back.
     Returned(Ticket),
+    /// Some bytes of its body have come.
+    Arrived(Ticket, u64),
     /// What was still under way for an item that has its outcome is done.
     Tidied,
     /// The run can't go on.

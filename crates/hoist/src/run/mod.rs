@@ -30,7 +30,7 @@ use crate::input::{ListForm, Reader, Source};
 use crate::ledger::{Home, real_file};
 use crate::outcome::{GetOutcome, ProbeOutcome};
 use crate::outcomes::{Message, Outcomes, StartedRun};
-use crate::plan::{Durable, GetPlan, Limits, ProbePlan, SinkPlan, Wildcards, defaults};
+use crate::plan::{Durable, GetPlan, Limits, PerOrigin, ProbePlan, SinkPlan, Wildcards, defaults};
 use crate::probe::ProbeJob;
 use crate::schedule::{Backoff, Breaker, Policy, Schedule};
 use crate::sink::{
@@ -76,7 +76,7 @@ fn on_io_thread<O: Send + 'static>(
 fn get(mut plan: GetPlan, source: Source, run: &StartedRun<GetOutcome>) -> Stop {
     let mut random = random(plan.seed);
     if plan.manners.polite {
-        plan.limits.per_origin = NonZeroUsize::MIN;
+        plan.limits.per_origin = PerOrigin::Fixed(NonZeroUsize::MIN);
     }
     plan.patience = plan.patience.bounded();
     plan.giving_up = plan.giving_up.bounded();

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use super::{Backoff, Ticket};
 
 /// Failures in a row that are evidence enough where they took the whole patience: each of them was a
-/// long silence.
-const FEW: u32 = 5;
+/// long silence. Two times as many as an origin of which nothing is known has at once.
+const FEW: u32 = 4;
 
 /// When an origin counts as down, and how it is tried then.
 #[derive(Debug, Clone, Copy)]
@@ -207,10 +207,10 @@ mod tests {
     fn a_few_long_silences_are_enough() {
         let (breaker, start) = (breaker(10), Instant::now());
         let mut trouble = Trouble::new(start);
-        for n in 1..=5 {
+        for n in 1..=4 {
             let given_up =
                 trouble.failed(&breaker, Ticket(0), start + seconds(30), 1.0, "x".into());
-            assert_eq!((given_up, trouble.is_down()), (n == 5, n == 5));
+            assert_eq!((given_up, trouble.is_down()), (n == 4, n == 4));
         }
     }
 }

@@ -3,6 +3,8 @@ use std::time::Instant;
 
 use super::Ticket;
 use super::breaker::{Trial, Trouble};
+use super::refusals::Refusals;
+use super::tuning::Tuning;
 
 /// What the schedule knows of an origin that has items.
 #[derive(Debug, Default)]
@@ -33,9 +35,20 @@ pub(super) struct Lane {
     pub(super) paused: Option<Instant>,
     /// It is in the schedule's list of those whose waiting items are put off.
     pub(super) put_off: bool,
+    /// Answers so far, as far as it is told, until there is a controller.
+    pub(super) answers: u8,
+    /// Finds out how many attempts at once it gets, where that is worth it.
+    pub(super) tuning: Option<Box<Tuning>>,
+    /// It refused lately, without an answer since.
+    pub(super) refusals: Option<Box<Refusals>>,
 }
 
 impl Lane {
+    /// A new one, with what was learned of its origin before.
+    pub(super) fn new(tuning: Option<Box<Tuning>>) -> Self {
+        Self { tuning, ..Self::default() }
+    }
+
     pub(super) fn push_fresh(&mut self, ticket: Ticket) {
         self.fresh.push_back(ticket);
     }
@@ -86,6 +99,11 @@ impl Lane {
     /// Whether another attempt may be made at all.
     pub(super) fn may_start(&self) -> bool {
         self.paused.is_none() && self.trial().is_none_or(|trial| trial == Trial::Due)
+    }
+
+    /// Whether it is worth keeping through a pause without items: the next one would be longer.
+    pub(super) fn counts_refusals(&self) -> bool {
+        self.paused.is_some() && self.refusals.is_some()
     }
 
     pub(super) fn is_down(&self) -> bool {

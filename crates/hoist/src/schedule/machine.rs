@@ -8,11 +8,13 @@ use slab::Slab;
 
 use super::breaker::Trial;
 use super::lane::Lane;
+use super::learned::Learned;
 use super::pause::Pauses;
 use super::remembered::Remembered;
+use super::tuned;
 use super::turns::Turns;
 use super::{Backoff, Breaker, Outage, Sign, Ticket};
-use crate::plan::Limits;
+use crate::plan::{Limits, PerOrigin};
 
 /// A redirected item waits for about so many others before it is asked again.
 pub(super) const AWAY_PER_PERMIT: usize = 8;
@@ -88,11 +90,8 @@ pub(crate) struct Lapsed {
 /// The state of a run's admissions and permits. `O` stands for an origin.
 #[derive(Debug)]
 pub(crate) struct Schedule<O> {
-    limits: Limits,
+    pub(super) limits: Limits,
     pub(super) policy: Policy,
-    /// Of one origin, redirected items that may wait elsewhere before it sends more after them:
-    /// else they would queue up faster than they are served, with their deadlines running.
-    max_away: usize,
     pub(super) items: Slab<Item<O>>,
     bytes: usize,
     /// Items that were never asked.
@@ -110,6 +109,8 @@ pub(crate) struct Schedule<O> {
     /// When lanes whose origin is down have their trial.
     pub(super) trials: BTreeMap<(Instant, u64), O>,
     pub(super) next_alarm: u64,
+    /// What was found of origins that have no item just now.
+    pub(super) learned: Learned<O>,
     /// Origins that are given up and have got items since; when room is wanted, these go.
     pub(super) given_up: HashSet<O>,
     /// Origins of which the waiting items are settled now, all but so many.
@@ -149,7 +150,6 @@ enum State {
 impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
     pub(crate) fn new(limits: Limits, policy: Policy) -> Self {
         Self {
-            max_away: limits.per_origin.get().saturating_mul(AWAY_PER_PERMIT),
             remembered: Remembered::new(limits.admitted_items.get()),
             pauses: Pauses::new(limits.admitted_items.get()),
             limits,
@@ -166,6 +166,7 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
             down: 0,
             trials: BTreeMap::new(),
             next_alarm: 0,
+            learned: Learned::new(tuned::KEPT),
             given_up: HashSet::new(),
             lost: VecDeque::new(),
         }
@@ -232,8 +233,12 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
             lane.turn = None;
             let items = &self.items;
             let is_live = |ticket, epoch| is_at(items, ticket, epoch);
-            let popped = if lane.may_start() { lane.pop(self.max_away, is_live) } else { None };
+            let max_away = max_away(self.limits.per_origin, lane);
+            let popped = if lane.may_start() { lane.pop(max_away, is_live) } else { None };
             if let Some(ticket) = popped {
+                if let Some(tuning) = &mut lane.tuning {
+                    tuning.held(now, lane.in_flight);
+                }
                 lane.in_flight += 1;
                 lane.asked.get_or_insert(now);
                 self.in_flight += 1;
@@ -263,9 +268,10 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
             return false;
         };
         let Some(lane) = self.lanes.get_mut(origin) else { return false };
-        let free = lane.in_flight < self.limits.per_origin.get()
+        let per_origin = self.limits.per_origin;
+        let free = lane.in_flight < tuned::leases(per_origin, lane)
             && self.in_flight < self.limits.in_flight.get();
-        if !free || !lane.may_start() || lane.has_next(self.max_away) {
+        if !free || !lane.may_start() || lane.has_next(max_away(per_origin, lane)) {
             return false;
         }
         lane.in_flight += 1;
@@ -456,7 +462,9 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
             self.recall(origin);
         }
         let paused = self.pauses.of(origin);
-        let lane = self.lanes.entry(origin.clone()).or_default();
+        let learned = &mut self.learned;
+        let lane =
+            self.lanes.entry(origin.clone()).or_insert_with(|| Lane::new(learned.take(origin)));
         lane.paused = paused;
         lane
     }
@@ -464,13 +472,20 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
     /// Puts an origin into the queue where it belongs there, and forgets an idle one.
     pub(super) fn tend(&mut self, origin: &O) {
         let Some(lane) = self.lanes.get_mut(origin) else { return };
-        let free = lane.in_flight < self.limits.per_origin.get() && lane.may_start();
-        if free && lane.has_next(self.max_away) && lane.turn.is_none() {
+        let per_origin = self.limits.per_origin;
+        let free = lane.in_flight < tuned::limit(per_origin, lane) && lane.may_start();
+        if free && lane.has_next(max_away(per_origin, lane)) && lane.turn.is_none() {
             lane.turn = Some(self.turns.push(origin.clone(), lane.proven));
-        } else if lane.is_idle() {
+        } else if lane.is_idle() && !(lane.counts_refusals() && self.pauses.len() <= tuned::KEPT) {
             self.forget(origin);
         }
     }
+}
+
+/// Of one origin, redirected items that may wait elsewhere before it sends more after them: else they
+/// would queue up faster than they are served, with their deadlines running.
+fn max_away(per_origin: PerOrigin, lane: &Lane) -> usize {
+    tuned::limit(per_origin, lane).saturating_mul(AWAY_PER_PERMIT)
 }
 
 pub(super) fn is_at<O>(items: &Slab<Item<O>>, ticket: Ticket, epoch: u64) -> bool {

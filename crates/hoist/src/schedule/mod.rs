@@ -12,18 +12,26 @@
 mod backoff;
 mod breaker;
 mod lane;
+mod learned;
 mod machine;
 mod outage;
 #[cfg(test)]
 mod outage_tests;
 mod pause;
+mod refusals;
 mod remembered;
 #[cfg(test)]
 mod tests;
 mod ticket;
+mod tuned;
+#[cfg(test)]
+mod tuned_tests;
+mod tuning;
 mod turns;
 
 pub(crate) use backoff::Backoff;
 pub(crate) use breaker::{Breaker, Outage, Sign};
 pub(crate) use machine::{Ended, Lapsed, Next, Policy, Retry, Schedule, Start};
 pub(crate) use ticket::Ticket;
+pub(crate) use tuned::Told;
+pub(crate) use tuning::{Above, Came, Found};

@@ -154,9 +154,9 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
     /// Puts a lane that has become idle out of mind, but for an origin that is down.
     pub(super) fn forget(&mut self, origin: &O) {
         self.unlist(origin);
-        let Some(Lane { trouble: Some(trouble), alarm, .. }) = self.lanes.remove(origin) else {
-            return;
-        };
+        let Some(mut lane) = self.lanes.remove(origin) else { return };
+        self.leave(origin, &mut lane);
+        let Lane { trouble: Some(trouble), alarm, .. } = lane else { return };
         if let Some(alarm) = alarm {
             self.trials.remove(&alarm);
         }

@@ -5,7 +5,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::plan::Limits;
+use crate::plan::{Limits, PerOrigin};
 
 fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)
@@ -19,7 +19,7 @@ fn schedule(in_flight: usize, per_origin: usize, admitted: usize) -> Schedule<u3
     let count = |n| NonZeroUsize::new(n).unwrap();
     let limits = Limits {
         in_flight: count(in_flight),
-        per_origin: count(per_origin),
+        per_origin: PerOrigin::Fixed(count(per_origin)),
         admitted_items: count(admitted),
         admitted_bytes: usize::MAX,
     };

@@ -75,6 +75,10 @@ impl<O: Clone + Eq + Hash> Pauses<O> {
         Some(origin)
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.order.len()
+    }
+
     #[cfg(test)]
     pub(super) fn size(&self) -> usize {
         self.until.len() + self.order.len() + self.put_off.len()
@@ -83,7 +87,7 @@ impl<O: Clone + Eq + Hash> Pauses<O> {
 
 impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
     /// Begins no attempt at this origin for so long; those in flight go on.
-    pub(crate) fn pause(&mut self, origin: &O, now: Instant, time: Duration) {
+    pub(super) fn pause(&mut self, origin: &O, now: Instant, time: Duration) {
         if time.is_zero() {
             return;
         }
@@ -160,7 +164,7 @@ mod tests {
 
     fn schedule() -> Schedule<char> {
         let at = |n| NonZeroUsize::new(n).unwrap();
-        let limits = Limits { in_flight: at(8), per_origin: at(2), ..Limits::get() };
+        let limits = Limits { in_flight: at(8), per_origin: at(2).into(), ..Limits::get() };
         let backoff = Backoff { first: seconds(1), longest: seconds(1) };
         let policy = Policy { retries: 3, backoff, deadline: seconds(60), breaker: None };
         Schedule::new(limits, policy)

@@ -6,13 +6,13 @@ use proptest::prelude::*;
 
 use super::machine::AWAY_PER_PERMIT;
 use super::*;
-use crate::plan::Limits;
+use crate::plan::{Limits, PerOrigin};
 
 fn schedule(in_flight: usize, per_origin: usize, retries: u32) -> Schedule<u32> {
     let count = |n| NonZeroUsize::new(n).unwrap();
     let limits = Limits {
         in_flight: count(in_flight),
-        per_origin: count(per_origin),
+        per_origin: PerOrigin::Fixed(count(per_origin)),
         admitted_items: count(1_000),
         admitted_bytes: 1_000,
     };

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use hoist::plan::PerOrigin;
 use hoist::{GetOutcome, Outcomes, Source};
 use hoist_rehearsal::Running;
 use tempfile::TempDir;
@@ -14,7 +15,9 @@ fn under_way(server: &Running, root: &TempDir) -> Outcomes<GetOutcome> {
     let urls = std::iter::once(format!("http://{at}/bytes/7"))
         .chain((0..3).map(move |n| format!("http://{at}/fault/stall?of=900000&send=300000&id={n}")))
         .chain((0..).map(move |n| format!("http://{at}/slow?delay=60&id={n}")));
-    let mut outcomes = plan(root.path()).run(Source::items(urls));
+    let mut plan = plan(root.path());
+    plan.limits.per_origin = PerOrigin::Fixed(6.try_into().unwrap());
+    let mut outcomes = plan.run(Source::items(urls));
     block_on(async {
         let first = outcomes.next().await.unwrap().unwrap();
         assert_eq!(first.bytes, 7);

@@ -291,7 +291,7 @@ fn alone_servers_that_hold_permits_do_not_hold_up_the_others() {
         plan.patience.deadline = deadline;
         plan.patience.deadline_per_mib = Duration::ZERO;
         plan.limits.in_flight = NonZeroUsize::new(100).unwrap();
-        plan.limits.per_origin = NonZeroUsize::new(100).unwrap();
+        plan.limits.per_origin = NonZeroUsize::new(100).unwrap().into();
         let lines = (0..2_000_usize).filter_map(|n| match n % 25 {
             24 if with_bad => {
                 let (bad, fault) = (&bad[n / 25], faults[n / 25 % 3]);

@@ -168,7 +168,7 @@ fn alone_the_faulty_server_is_counted_right() {
         let server = spawn(rehearsal);
         let mut plan = plan(root.path());
         plan.limits.in_flight = 100.try_into().unwrap();
-        plan.limits.per_origin = 100.try_into().unwrap();
+        plan.limits.per_origin = hoist::plan::PerOrigin::Fixed(100.try_into().unwrap());
         plan.patience.retries = 0;
         plan.patience.deadline = timeout;
         plan.patience.deadline_per_mib = Duration::ZERO;

@@ -18,7 +18,7 @@ use crate::http2_server::{
 use crate::support::{files, get_all, get_one, plan, spawn};
 
 fn limited(mut plan: GetPlan, per_origin: usize) -> GetPlan {
-    plan.limits.per_origin = NonZeroUsize::new(per_origin).unwrap();
+    plan.limits.per_origin = NonZeroUsize::new(per_origin).unwrap().into();
     plan
 }
 
@@ -321,7 +321,7 @@ fn who_breaks_a_connection_does_not_end_its_neighbours() {
             peer.answer(stream).await?;
         }
     });
-    let outcomes = get_all(server.plan(plan(root.path())), server.urls(6));
+    let outcomes = get_all(server.plan(limited(plan(root.path()), 6)), server.urls(6));
     all_ok(&outcomes);
     assert!(outcomes.iter().all(|outcome| outcome.attempts == 2), "{outcomes:?}");
 }
@@ -385,7 +385,7 @@ mod alone {
             peer.wait_for_end().await;
             None
         });
-        let mut plan = server.plan(plan(root.path()));
+        let mut plan = server.plan(limited(plan(root.path()), 3));
         plan.patience.progress = Duration::from_millis(500);
         plan.patience.retries = 0;
         let mut outcomes = get_all(plan, server.urls(3));

@@ -228,7 +228,7 @@ fn a_quota_that_is_told_is_never_exceeded() {
     for form in ["item", "fields"] {
         let (server, out) = (http(), TempDir::new().unwrap());
         let mut plan = plan(out.path());
-        plan.limits.per_origin = NonZeroUsize::MIN;
+        plan.limits.per_origin = NonZeroUsize::MIN.into();
         let target = format!("/fault/rate-limit?limit=3&window=1s&form={form}&x");
         let lines = (0..8).map(|n| format!("http://{}{target}{n}", server.addr()));
         let began = Instant::now();
@@ -244,7 +244,7 @@ fn a_quota_that_is_told_is_never_exceeded() {
 fn a_quota_that_is_used_up_for_long_defers_the_rest() {
     let (server, out) = (http(), TempDir::new().unwrap());
     let mut plan = plan(out.path());
-    plan.limits.per_origin = NonZeroUsize::MIN;
+    plan.limits.per_origin = NonZeroUsize::MIN.into();
     let at = server.addr();
     let lines = (0..50).map(|n| format!("http://{at}/fault/rate-limit?limit=2&window=10m&x{n}"));
     let all = get_all(plan, lines);
@@ -260,7 +260,7 @@ fn a_429_with_retry_after_pauses_its_origin_and_no_other() {
     let scenario = Scenario::parse(rules, Path::new("")).unwrap();
     let (server, other) = (spawn(HttpRehearsal { scenario, ..HttpRehearsal::local() }), http());
     let mut plan = plan(out.path());
-    plan.limits.per_origin = NonZeroUsize::MIN;
+    plan.limits.per_origin = NonZeroUsize::MIN.into();
     let lines = (0..4).flat_map(|n| [(&server, n), (&other, n)]);
     let all =
         get_all(plan, lines.map(|(of, n)| format!("http://{}/flags/fr/fr.gif?{n}", of.addr())));

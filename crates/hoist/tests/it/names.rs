@@ -86,7 +86,7 @@ fn alone_what_is_known_takes_no_time() {
     let delay = Duration::from_millis(100)..=Duration::from_millis(100);
     let dns = names(DnsRehearsal { delay, ..DnsRehearsal::hosts([("h.example", HERE)]) });
     let mut plan = GetPlan { dns: dns_at(dns.addr()), ..plan(root.path()) };
-    plan.limits.per_origin = NonZeroUsize::MIN;
+    plan.limits.per_origin = NonZeroUsize::MIN.into();
     // The connection ends with each body.
     let url = |n| format!("http://h.example:{}/unframed?of=10&id={n}", server.addr().port());
     let outcomes = get_all(plan, (0..20).map(url));
@@ -106,7 +106,7 @@ fn alone_a_name_is_asked_for_again_when_its_time_is_over() {
     let ttl = Duration::from_secs(1);
     let dns = names(DnsRehearsal { ttl, ..DnsRehearsal::hosts([("h.example", HERE)]) });
     let mut plan = GetPlan { dns: dns_at(dns.addr()), ..plan(root.path()) };
-    plan.limits.per_origin = NonZeroUsize::MIN;
+    plan.limits.per_origin = NonZeroUsize::MIN.into();
     // Ten connections, one after another, each 0.3 s: it is asked for at 0, 1.2 and 2.4 s.
     let url = |n| format!("http://h.example:{}/{n}", server.addr().port());
     let outcomes = get_all(plan, (0..10).map(url));

@@ -22,7 +22,7 @@ fn permits_are_never_exceeded() {
         let server = spawn(delayed());
         let mut plan = plan(root.path());
         plan.limits.in_flight = NonZeroUsize::new(in_flight).unwrap();
-        plan.limits.per_origin = NonZeroUsize::new(per_origin).unwrap();
+        plan.limits.per_origin = NonZeroUsize::new(per_origin).unwrap().into();
         // Faults, redirects and retries among them: each gives its permit back.
         let urls = (0..40).flat_map(|n| {
             let at = format!("http://{}", server.addr());
@@ -50,7 +50,7 @@ fn one_connection_or_a_thousand_bring_the_same() {
         let root = TempDir::new().unwrap();
         let mut plan = plan(root.path());
         plan.limits.in_flight = NonZeroUsize::new(n).unwrap();
-        plan.limits.per_origin = NonZeroUsize::new(n).unwrap();
+        plan.limits.per_origin = NonZeroUsize::new(n).unwrap().into();
         let urls = (0..2_000).map(|n| format!("http://{}/bytes/{n}", server.addr()));
         let outcomes = get_all(plan, urls);
         for (n, outcome) in outcomes.iter().enumerate() {

@@ -1,0 +1,125 @@
+//! What the schedule does about the number of attempts at one origin.
+
+use std::fmt::Debug;
+use std::hash::Hash;
+use std::time::{Duration, Instant};
+
+use super::lane::Lane;
+use super::refusals::Refusals;
+use super::tuning::{Came, Found, Tuning};
+use super::{Schedule, Ticket};
+use crate::plan::{PerOrigin, defaults};
+
+/// An origin has a controller once it gave so many answers,
+const ANSWERS: u8 = 4;
+/// and has so many items, those that were answered included: one that is seen a few times keeps the prior.
+const ITEMS: usize = 16;
+
+/// Origins without items just now of which the controller is kept, or how often they refused in a row.
+pub(super) const KEPT: usize = 1024;
+
+/// What an attempt tells of how much its origin can take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) came: Came,
+    /// From its start.
+    pub(crate) took: Duration,
+    /// The origin wants to be left alone for so long.
+    pub(crate) pause: Option<Duration>,
+}
+
+impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
+    /// Takes in what an attempt that is about to end tells of how much its origin can take.
+    pub(crate) fn tell(&mut self, ticket: Ticket, now: Instant, told: Told, random: f64) {
+        let Some(item) = self.items.get(ticket.0) else { return };
+        let origin = item.origin.clone();
+        let Some(lane) = self.lanes.get_mut(&origin) else { return };
+        if self.limits.per_origin == PerOrigin::Auto {
+            if matches!(told.came, Came::Answer(_)) {
+                lane.answers = lane.answers.saturating_add(1);
+            }
+            tune(lane, now, self.limits.in_flight.get());
+        }
+        if let Some(tuning) = &mut lane.tuning {
+            tuning.ended(now, lane.in_flight, told.came, told.took);
+        }
+        let pause = match told.came {
+            Came::Refusal(_) if told.pause.is_none() => {
+                let began = now.checked_sub(told.took).unwrap_or(now);
+                let refusals = lane.refusals.get_or_insert_with(|| Box::new(Refusals::new(now)));
+                refusals.count(now, began, self.policy.backoff, random)
+            }
+            Came::Answer(_) if lane.paused.is_none() => {
+                lane.refusals = None;
+                told.pause
+            }
+            _ => told.pause,
+        };
+        if let Some(pause) = pause {
+            self.pause(&origin, now, pause);
+        }
+    }
+
+    /// Takes in that some bytes of a body have come, before its attempt ends.
+    pub(crate) fn received(&mut self, ticket: Ticket, now: Instant, bytes: u64) {
+        let Some(item) = self.items.get(ticket.0) else { return };
+        if self.limits.per_origin != PerOrigin::Auto {
+            return;
+        }
+        let origin = item.origin.clone();
+        let Some(lane) = self.lanes.get_mut(&origin) else { return };
+        lane.answers = lane.answers.saturating_add(1);
+        tune(lane, now, self.limits.in_flight.get());
+        if let Some(tuning) = &mut lane.tuning {
+            tuning.received(now, lane.in_flight, bytes);
+            self.tend(&origin);
+        }
+    }
+
+    /// What becomes of a lane that is forgotten: what was learned is kept for a while.
+    pub(super) fn leave(&mut self, origin: &O, lane: &mut Lane) {
+        if let Some(tuning) = lane.tuning.take() {
+            self.learned.put(origin.clone(), tuning);
+        }
+    }
+
+    /// What was found of the origins with the most answers, the most first.
+    pub(crate) fn found(&self, most: usize) -> Vec<(O, Found)> {
+        let lanes = self.lanes.iter().filter_map(|(origin, lane)| {
+            lane.tuning.as_ref().map(|tuning| (origin, tuning.as_ref()))
+        });
+        let all = lanes.chain(self.learned.all());
+        let mut found: Vec<_> = all
+            .filter_map(|(origin, tuning)| tuning.found().map(|found| (origin, found)))
+            .collect();
+        found.sort_unstable_by_key(|(_, found)| std::cmp::Reverse(found.answers));
+        found.truncate(most);
+        found.into_iter().map(|(origin, found)| (origin.clone(), found)).collect()
+    }
+}
+
+/// Attempts that an origin may have in flight.
+pub(super) fn limit(per_origin: PerOrigin, lane: &Lane) -> usize {
+    match (per_origin, &lane.tuning) {
+        (PerOrigin::Fixed(n), _) => n.get(),
+        (PerOrigin::Auto, Some(tuning)) => tuning.limit(),
+        (PerOrigin::Auto, None) => defaults::GET_PRIOR.get(),
+    }
+}
+
+/// The same with those on lease, which nobody waits for.
+pub(super) fn leases(per_origin: PerOrigin, lane: &Lane) -> usize {
+    let limit = limit(per_origin, lane);
+    match (per_origin, &lane.tuning) {
+        (PerOrigin::Auto, None) => limit.max(defaults::GET_RANGES.get()),
+        _ => limit,
+    }
+}
+
+/// Gives an origin a controller once it is worth one.
+fn tune(lane: &mut Lane, now: Instant, most: usize) {
+    let items = lane.waiting() + usize::from(lane.answers);
+    if lane.tuning.is_none() && lane.answers >= ANSWERS && items >= ITEMS {
+        lane.tuning = Some(Box::new(Tuning::new(now, defaults::GET_PRIOR.get(), most)));
+    }
+}

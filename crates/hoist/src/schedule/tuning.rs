@@ -1,0 +1,305 @@
+//! How many attempts at once an origin gets: found out while it is asked.
+//!
+//! The count is doubled while that pays, brought back to what it bought, and then tried a little
+//! higher and a little lower, every few seconds, for as long as there is work. What pays is decided
+//! by the elasticity: by how many percent the goodput grows where the count grows by one percent. At
+//! one, the origin serves more at no cost to anyone; at zero, items only wait there instead of
+//! here. By Little's law the time of an item grows by what is missing, so at a half what is bought no
+//! longer outweighs how much slower everything becomes. For clients that share a server, the
+//! elasticity of each is the share that the others have: so the larger one gives way, and two that
+//! are equal stay so.
+
+mod gain;
+#[cfg(test)]
+mod models;
+mod recent;
+mod search;
+mod window;
+
+use std::time::{Duration, Instant};
+
+use self::gain::{Linear, Measure, rounded};
+use self::recent::{Recent, Sizes};
+use self::window::Window;
+
+/// What a refusal leaves of the count, at once; for later it stays one twentieth below
+/// what was refused, and tries one twentieth above it.
+const BRAKE: f64 = 0.7;
+const BELOW: usize = 20;
+/// A count that was refused is tried again after this time; one that was punished, after that.
+const REFUSED_FOR: Duration = Duration::from_secs(30);
+const PUNISHED_FOR: Duration = Duration::from_mins(2);
+
+/// One refusal in so many answers, of about the last so many, is no reason to brake.
+const SELDOM: u32 = 50;
+const REMEMBERED: u32 = 512;
+
+/// A round of a window takes this time at least: the loop of a run takes what came in batches.
+const ROUND_TIME: Duration = Duration::from_millis(5);
+/// The same where bytes are measured, which are told about so often.
+const ROUND_TIME_LARGE: Duration = Duration::from_millis(100);
+
+/// What came of an attempt, as far as its origin's controller is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Came {
+    /// An answer, whatever it said, with so many bytes of body that were not told before.
+    Answer(u64),
+    /// The origin says that this is too much, with this status (429, 503).
+    Refusal(u16),
+    /// It refused the connection, or broke it off.
+    Broken,
+    /// Nothing that tells.
+    Nothing,
+}
+
+/// What a controller found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// Attempts at once.
+    pub(crate) count: usize,
+    /// What more of them led to.
+    pub(crate) above: Option<Above>,
+    /// Answers that this rests on.
+    pub(crate) answers: u64,
+}
+
+/// What more than the count that was found led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Above {
+    /// Refusals with this status.
+    Status(u16),
+    /// Connections that were refused or broken off.
+    Broken,
+    /// Answers much slower than before.
+    Slower,
+}
+
+/// The controller of one origin.
+#[derive(Debug)]
+pub(super) struct Tuning {
+    /// Permits now, and where they are led to: one more with each answer.
+    limit: usize,
+    target: usize,
+    /// Never more.
+    most: usize,
+    phase: Phase,
+    window: Window,
+    /// While each permit still bought as much as the one before.
+    linear: Linear,
+    /// Units a second that a permit ever brought: what it brings while it need not share.
+    alone: f64,
+    /// How far the next trial goes.
+    step: f64,
+    rest: Duration,
+    direction: Direction,
+    ceiling: Option<Ceiling>,
+    /// What the same count brought before.
+    usual: Option<Measure>,
+    /// The last brake. What was begun before it tells nothing new.
+    braked: Option<Instant>,
+    sizes: Sizes,
+    recent: Recent,
+    /// The count before the doubling has been measured twice.
+    verified: bool,
+    searched: bool,
+    answers: u64,
+    /// Answers and refusals of late.
+    answered: u32,
+    refusals: u32,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Phase {
+    /// Each count twice the last.
+    Doubling(Option<Measure>),
+    /// A doubling bought too little: the count before is measured anew, as luck may have chosen it.
+    Verifying(Measure),
+    /// At the count that was found, until the next trial.
+    Resting(Instant),
+    /// Another count is compared with what was measured before.
+    Trying(Measure),
+    /// A raise did harm: does going back mend it?
+    Mending(Measure),
+    /// After a refusal: a window without one, then back to just below it.
+    Recovering,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    Up,
+    Down,
+}
+
+/// A count that was too much.
+#[derive(Debug, Clone, Copy)]
+struct Ceiling {
+    at: usize,
+    since: Instant,
+    led_to: Above,
+    /// It holds it against us: nothing is tried above for long.
+    punished: bool,
+}
+
+impl Tuning {
+    /// A controller that begins at `prior` permits, and never gives more than `most`.
+    pub(super) fn new(now: Instant, prior: usize, most: usize) -> Self {
+        let limit = prior.clamp(1, most);
+        Self {
+            limit,
+            target: limit,
+            most,
+            phase: Phase::Doubling(None),
+            window: Window::new(now, 0, limit, ROUND_TIME),
+            linear: Linear::default(),
+            alone: 0.0,
+            step: search::STEP,
+            rest: search::REST,
+            direction: Direction::Up,
+            ceiling: None,
+            usual: None,
+            braked: None,
+            sizes: Sizes::default(),
+            recent: Recent::new(now),
+            verified: false,
+            searched: false,
+            answers: 0,
+            answered: 0,
+            refusals: 0,
+        }
+    }
+
+    /// Permits that the origin may have now.
+    pub(super) fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// What was found, once something was searched.
+    pub(super) fn found(&self) -> Option<Found> {
+        let above = self.ceiling.map(|ceiling| ceiling.led_to);
+        self.searched.then_some(Found { count: self.target, above, answers: self.answers })
+    }
+
+    /// The number of permits in use is about to change: until now it was this.
+    pub(super) fn held(&mut self, now: Instant, in_flight: usize) {
+        self.window.held(now, in_flight);
+    }
+
+    /// An attempt has ended that took this long; `in_flight` counts it.
+    pub(super) fn ended(&mut self, now: Instant, in_flight: usize, came: Came, took: Duration) {
+        self.held(now, in_flight);
+        match came {
+            Came::Answer(bytes) => {
+                self.sizes.bodies += 1;
+                self.recent.note(now);
+                self.answers += 1;
+                self.answered += 1;
+                if self.answered >= REMEMBERED {
+                    self.answered /= 2;
+                    self.refusals /= 2;
+                }
+                self.take(now, in_flight, 1.0, bytes);
+            }
+            Came::Refusal(status) => self.refused(now, in_flight, took, Above::Status(status)),
+            Came::Broken => self.refused(now, in_flight, took, Above::Broken),
+            Came::Nothing => {}
+        }
+    }
+
+    /// Some bytes of a body have come.
+    pub(super) fn received(&mut self, now: Instant, in_flight: usize, bytes: u64) {
+        self.held(now, in_flight);
+        if self.sizes.large {
+            return self.take(now, in_flight, 0.0, bytes);
+        }
+        self.sizes.bytes += bytes;
+        if self.choose_unit(now) {
+            self.open(now, 0);
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "bytes of one message")]
+    fn take(&mut self, now: Instant, in_flight: usize, items: f64, bytes: u64) {
+        self.sizes.bytes += bytes;
+        if self.limit < self.target {
+            self.limit += 1;
+            if self.limit == self.target {
+                // What is in flight was begun while the count rose: with doublings that does for
+                // a first look.
+                let skip = match self.phase {
+                    Phase::Doubling(_) => 0,
+                    _ => in_flight,
+                };
+                self.open(now, skip);
+            }
+            return;
+        }
+        let units = if self.sizes.large { bytes as f64 } else { items };
+        if self.window.event(now, units) {
+            self.judge(now, in_flight);
+        }
+    }
+
+    fn open(&mut self, now: Instant, skip: usize) {
+        let time = if self.sizes.large { ROUND_TIME_LARGE } else { ROUND_TIME };
+        self.window = Window::new(now, skip, self.limit, time);
+    }
+
+    /// The unit of the goodput follows the sizes. What was measured in the other one is void.
+    fn choose_unit(&mut self, now: Instant) -> bool {
+        let changed = self.sizes.choose();
+        if changed {
+            self.linear = Linear::default();
+            self.alone = 0.0;
+            self.phase = match self.phase {
+                Phase::Doubling(_) => Phase::Doubling(None),
+                _ => Phase::Resting(now),
+            };
+        }
+        changed
+    }
+
+    /// Leads the permits to this number.
+    fn lead(&mut self, now: Instant, in_flight: usize, to: usize) {
+        self.usual = None;
+        self.target = to.clamp(1, self.most);
+        if self.target <= self.limit {
+            self.limit = self.target;
+            self.open(now, in_flight);
+        }
+    }
+
+    /// The highest count that may be tried.
+    fn top(&self, now: Instant) -> usize {
+        let Some(Ceiling { at, since, punished, .. }) = self.ceiling else { return self.most };
+        let age = now.saturating_duration_since(since);
+        let top = match (punished, age) {
+            (true, age) if age < PUNISHED_FOR => at,
+            (false, age) if age < REFUSED_FOR => at - at / BELOW,
+            _ => at + (at / BELOW).max(1),
+        };
+        top.clamp(1, self.most)
+    }
+
+    /// The origin refuses. One that does so now and then, however many there are, is as it is.
+    fn refused(&mut self, now: Instant, in_flight: usize, took: Duration, how: Above) {
+        self.refusals += 1;
+        if self.refusals * SELDOM >= self.answered {
+            self.brake(now, in_flight, took, how);
+        }
+    }
+
+    /// Fewer, at most once for what is in flight.
+    #[expect(clippy::cast_precision_loss, reason = "counts of permits are small")]
+    fn brake(&mut self, now: Instant, in_flight: usize, took: Duration, how: Above) {
+        if self.braked.is_some_and(|braked| now.checked_sub(took).is_none_or(|at| at <= braked)) {
+            return;
+        }
+        self.searched = true;
+        self.braked = Some(now);
+        let at = in_flight.saturating_sub(1).max(1);
+        self.ceiling = Some(Ceiling { at, since: now, led_to: how, punished: false });
+        self.phase = Phase::Recovering;
+        self.limit = self.limit.min(in_flight);
+        self.lead(now, in_flight, rounded((in_flight as f64 * BRAKE).floor()));
+    }
+}
