@@ -29,6 +29,9 @@ pub mod plan;
 mod input;
 pub mod item;
 mod schedule;
+#[cfg(feature = "bench")]
+#[doc(hidden)]
+pub use schedule::models as tuning_models;
 
 mod fetch;
 mod probe;

@@ -27,6 +27,8 @@ mod tuned;
 #[cfg(test)]
 mod tuned_tests;
 mod tuning;
+#[cfg(feature = "bench")]
+pub use tuning::models;
 mod turns;
 
 pub(crate) use backoff::Backoff;

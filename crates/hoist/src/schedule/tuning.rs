@@ -10,8 +10,9 @@
 //! are equal stay so.
 
 mod gain;
-#[cfg(test)]
-mod models;
+#[cfg(any(test, feature = "bench"))]
+#[cfg_attr(not(feature = "bench"), expect(unreachable_pub, reason = "it is for the bench"))]
+pub mod models;
 mod recent;
 mod search;
 mod window;

@@ -89,15 +89,19 @@ pub(super) struct Gain {
     pub(super) error: f64,
     /// The same if answers came as independent of each other as they could.
     pub(super) doubt: f64,
+    /// The standard error of what one count brought beside the other then, as a share.
+    pub(super) luck: f64,
 }
 
 impl Gain {
     pub(super) fn of(before: Measure, after: Measure) -> Self {
         let ratio = (after.count / before.count).ln();
+        let luck = chance(before, after);
         Self {
             elasticity: (after.rate / before.rate).ln() / ratio,
             error: before.error.hypot(after.error) / ratio.abs(),
-            doubt: chance(before, after) / ratio.abs(),
+            doubt: luck / ratio.abs(),
+            luck,
         }
     }
 

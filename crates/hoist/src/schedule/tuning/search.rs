@@ -15,6 +15,8 @@ const SWIFT: f64 = 0.002;
 const CLEARLY: f64 = 0.75;
 /// What is beyond so many standard errors is no luck.
 const LUCK: f64 = 2.5;
+/// What is within so many of them may be. Where few answers have come yet, going on costs little.
+const SURE: f64 = 1.5;
 
 /// The smallest step of a trial: it tells 5 % of goodput from none.
 pub(super) const STEP: f64 = 1.125;
@@ -38,6 +40,8 @@ const TRIAL_SHARE: u32 = 6;
 const HARM: f64 = 0.85;
 /// and that is a punishment where less than this comes back once the raise is taken back.
 const PUNISHED: f64 = 0.5;
+/// With this share, all is as before.
+const MENDED: f64 = 0.8;
 
 /// Share of the permits that must have been in use for a window to count.
 const IN_USE: f64 = 0.85;
@@ -117,8 +121,8 @@ impl Tuning {
         }
         if is_less(HARM, before, measure) {
             self.harmed(now, in_flight, before);
-        } else if gain.elasticity + gain.doubt >= self.asked(measure)
-            && self.inflation(measure) < CROWDED
+        } else if gain.elasticity + SURE * gain.doubt >= self.asked(measure)
+            && self.inflation(measure) < CROWDED * (SURE * gain.luck).exp()
             && self.limit < self.top(now)
         {
             // Not clear, so far: twice as many will make it so.
@@ -276,11 +280,14 @@ impl Tuning {
         let whole = Measure { rate: before.rate * scaled, ..before };
         if rounds >= 4 && self.window.events() >= 32 && is_less(PUNISHED, whole, measure) {
             self.punished(now, in_flight, before.count);
-        } else if measure.rate >= 0.8 * whole.rate || (rounds >= 4 && self.window.time(now) >= LONG)
+        } else if measure.rate >= MENDED * whole.rate
+            || (rounds >= 4 && self.window.time(now) >= LONG)
         {
-            self.ceiling = None;
-            self.rest_now(now);
-            self.direction = Direction::Up;
+            // Not so far again for a while, and not so soon.
+            self.step = self.step.sqrt().max(STEP);
+            self.phase = Phase::Resting(now + self.rest);
+            self.rest = (self.rest * 2).min(LONG_REST);
+            self.direction = Direction::Down;
             self.open(now, 0);
         }
     }
