@@ -77,7 +77,7 @@ pub(super) struct ProbeArgs {
     #[arg(long, value_name = "D", value_parser = values::some_time, default_value = "1s")]
     pub(super) timeout: Duration,
     /// Queries after the first one
-    #[arg(long, value_name = "N", default_value_t = defaults::DNS_RETRIES)]
+    #[arg(long, value_name = "N", default_value_t = defaults::PROBE_RETRIES)]
     pub(super) retries: u32,
     /// For all queries about a name together
     #[arg(long, value_name = "D", value_parser = values::some_time, default_value = "30s")]

@@ -152,6 +152,10 @@ pub const DNS_TIMEOUT_MAX: Duration = Duration::from_secs(4);
 /// Queries after the first one: with the timeouts above, ten queries take the deadline.
 pub const DNS_RETRIES: u32 = 9;
 
+/// The same for names that are probed. Where it is known how long answers take, up to eight tries come
+/// within a second; eight more take the deadline.
+pub const PROBE_RETRIES: u32 = 15;
+
 /// Queries under way to one server at the start of a probe, or as many as `-m` where that is less: a
 /// resolver at the other end of a continent then answers some 5,000 a second from the first moment on, and
 /// what a small one drops of them is asked again.

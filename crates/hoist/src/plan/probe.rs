@@ -31,7 +31,7 @@ impl Default for ProbePlan {
         Self {
             limits: Limits::probe(),
             question: Question::Address,
-            dns: DnsPlan::default(),
+            dns: DnsPlan { retries: defaults::PROBE_RETRIES, ..DnsPlan::default() },
             wildcards: Wildcards::default(),
             deadline: defaults::PROBE_DEADLINE,
             output: None,

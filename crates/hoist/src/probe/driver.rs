@@ -16,6 +16,7 @@ use super::exchange::{Exchange, SocketId, Tcp, TcpEnd, Transmit};
 use super::inquiries::{Shared, Source};
 use super::transport::tcp::{Connections, Ended};
 use super::transport::udp::{self, Arrival, NoSocket, Rest, SendEnd};
+use crate::sys::Alarm;
 use crate::sys::datagrams::{Departures, TOGETHER};
 
 /// Between two looks at the sockets while many queries are under way.
@@ -39,23 +40,16 @@ pub(super) async fn drive(shared: Rc<Shared>, tasks: TaskTracker) {
         next_look: None,
         connections,
     };
-    let sleep = tokio::time::sleep_until(Instant::now().into());
-    tokio::pin!(sleep);
+    let mut alarm = Alarm::new();
     while !shared.closed.get() {
         shared.woken.set(false);
         match shell.turn() {
             None => shared.wake.notified().await,
-            Some(until) => {
-                let until = until.into();
-                if sleep.deadline() != until {
-                    sleep.as_mut().reset(until);
-                }
-                tokio::select! {
-                    biased;
-                    () = shared.wake.notified() => {}
-                    () = &mut sleep => {}
-                }
-            }
+            Some(until) => tokio::select! {
+                biased;
+                () = shared.wake.notified() => {}
+                () = alarm.at(until) => {}
+            },
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What differs between systems, and all that touches files on behalf of sinks.
 
+mod alarm;
 mod boot;
 pub(crate) mod datagrams;
 mod descriptors;
@@ -12,6 +13,7 @@ mod memory;
 #[expect(dead_code)]
 mod memory;
 
+pub(crate) use alarm::Alarm;
 pub(crate) use boot::boot_id;
 pub(crate) use descriptors::raise_limit;
 pub(crate) use fs::{Disk, Fs, Lock, WriteAt, lock_dir, make_dirs, out_of_descriptors, peek};

@@ -227,6 +227,9 @@ impl Exchange {
             if state == State::Sent {
                 let sent = pending.sent.last().map(|sent| sent.at);
                 self.servers[server].timed_out(now, sent);
+                if pending.was_asked_again_soon() {
+                    self.servers[server].again.counts(false);
+                }
             }
             if pending.deadline <= now {
                 self.overdue(now, who.index);

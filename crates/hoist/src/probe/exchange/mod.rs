@@ -8,6 +8,7 @@
 //! `poll_transmit` and `poll_tcp` give, hand in what arrives, call `handle_timeout` at
 //! `next_timeout`, take what `poll_settled` has.
 
+mod again;
 mod case;
 #[cfg(feature = "exchange")]
 pub mod door;

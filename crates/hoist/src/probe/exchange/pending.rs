@@ -109,6 +109,20 @@ pub(super) struct Pending {
     pub(super) sent: SentList,
 }
 
+impl Pending {
+    /// Its last query is none: it was not sent, or reached nobody.
+    pub(super) fn takes_back_a_try(&mut self) {
+        self.tries = self.tries.saturating_sub(1);
+        self.quick = self.quick.min(self.tries);
+    }
+
+    /// Whether its last query went out because the one before had no answer as soon as is usual, and is
+    /// waited for no longer than that either.
+    pub(super) fn was_asked_again_soon(&self) -> bool {
+        self.state == State::Sent && self.quick >= 2 && self.quick == self.tries
+    }
+}
+
 /// The last useless reply.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Complaint {

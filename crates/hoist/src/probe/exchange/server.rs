@@ -1,6 +1,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use super::again::Again;
 use super::case::Keeping;
 use super::window::{Window, WindowPolicy};
 
@@ -68,6 +69,7 @@ pub(super) struct Server {
     resting_until: Option<Instant>,
     rests: u32,
     pub(super) window: Window,
+    pub(super) again: Again,
     /// Questions over TCP under way.
     pub(super) tcp: usize,
     /// How many of them it takes on one connection.
@@ -97,6 +99,7 @@ impl Server {
             resting_until: None,
             rests: 0,
             window: Window::new(window),
+            again: Again::default(),
             tcp: 0,
             tcp_at_once: PIPELINED,
             tcp_answers: 0,

@@ -23,8 +23,8 @@ struct Try {
     queue: VecDeque<(Instant, Stamped)>,
 }
 
-/// The shortest of the quick waits; each next one is longer by two fifths.
-const QUICK_MIN: Duration = Duration::from_millis(50);
+/// The shortest of the quick waits; every second one is half as long again.
+const QUICK_MIN: Duration = Duration::from_millis(20);
 /// Entries below which a sweep is not worth it.
 const SWEEP_MIN: usize = 256;
 
@@ -41,9 +41,9 @@ impl Waits {
         tries.push(Try { timeout: max.max(first), queue: VecDeque::new() });
         let mut quick = Vec::new();
         let mut timeout = QUICK_MIN;
-        while timeout < first && quick.len() < 16 {
+        while timeout < first && quick.len() < 32 {
             quick.push(Try { timeout, queue: VecDeque::new() });
-            timeout = timeout * 7 / 5;
+            timeout = if quick.len() % 2 == 1 { timeout * 6 / 5 } else { timeout * 5 / 4 };
         }
         Self { tries, quick, others: BinaryHeap::new() }
     }

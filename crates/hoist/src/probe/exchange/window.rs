@@ -7,9 +7,9 @@
 //! - At the start the window grows by one with each answer, which doubles it in each turn, until that
 //!   brings no more answers.
 //! - From then on a window half as large again is tried now and then, and kept if it brings more.
-//! - Where queries are lost, half the window is tried: it is kept if as many answers come and clearly
-//!   fewer queries are lost, as where a queue overflowed. Where loss is chance, either the answers become
-//!   fewer with the window, or the losses do not: then all is as before, and it is not tried again soon.
+//! - Where queries are lost, half the window is tried, and kept if as many answers come: the others stood
+//!   in a queue, which may have overflowed. Where loss is chance and there is no queue, the answers become
+//!   fewer with the window: then all is as before, and it is not tried again soon.
 //! - Datagrams that our own sockets dropped cut it at once.
 
 use std::time::{Duration, Instant};
@@ -37,18 +37,18 @@ const LEAST: usize = 16;
 const LEAST_SILENT: usize = 250;
 /// A query is overdue after so many times what nearly all answers take: few come later.
 const OVERDUE: u32 = 2;
-/// But not before this: our own work comes in between, too.
-const OVERDUE_MIN: Duration = Duration::from_millis(50);
+/// But not before this: a machine that is busy with something else for a moment says nothing.
+const OVERDUE_MIN: Duration = Duration::from_millis(20);
 /// It leaves the count after three quarters of that: hardly more than nearly all take. Places that are
 /// held by what is lost throttle the others, and one too many under way does no harm.
 const LEAVES: (u32, u32) = (3, 4);
-/// But not before this.
-const LEAVES_MIN: Duration = Duration::from_millis(20);
 /// A measure takes this long at least.
 const MEASURE_MIN: Duration = Duration::from_millis(10);
+/// And where it is to be held against another.
+const TRIAL_MIN: Duration = Duration::from_millis(50);
 /// The first pause between two tests of the same kind; it doubles while they fail, up to the longest.
 const PAUSE: Duration = Duration::from_secs(1);
-const PAUSE_MAX: Duration = Duration::from_mins(1);
+const PAUSE_MAX: Duration = Duration::from_secs(16);
 /// It is this many times as long as a measure, at least.
 const RARE: u32 = 30;
 /// And after our own sockets dropped something.
@@ -56,11 +56,13 @@ const AFTER_DROPS: Duration = Duration::from_secs(5);
 /// Answers per second of a test by those before: a larger window must bring more than this, a
 /// smaller one not less.
 const MORE: f64 = 1.05;
-const AS_MANY: f64 = 0.93;
+const AS_MANY: f64 = 0.95;
 /// A test that brings less than this is ended at once.
 const FAR_FEWER: f64 = 0.8;
-/// Losses per second of a test by those before: a smaller window must have fewer than this.
-const CLEARLY_FEWER: f64 = 0.7;
+/// What is left of the most answers per second from one measure to the next.
+const FADES: f64 = 0.9;
+/// Losses by answers of a test by those before: below this, most of what was lost was no chance.
+const HALF: f64 = 0.5;
 /// Losses among a hundred queries that are worth a test.
 const LOSS_PERCENT: u32 = 1;
 /// And how many there must be at least.
@@ -80,6 +82,9 @@ pub(super) struct Window {
     pub(super) bursts: Bursts,
     phase: Phase,
     meter: Meter,
+    /// The most answers per second of late, which tests are held against: a measure may have fallen into
+    /// a bad moment, and a window that does no better than that is none that is as good.
+    best: f64,
     /// The last sending or answer.
     last: Option<Instant>,
     growing: Turns,
@@ -186,6 +191,7 @@ impl Window {
             bursts: Bursts::default(),
             phase,
             meter: Meter { settled: true, ..Meter::default() },
+            best: 0.0,
             last: None,
             growing: Turns::new(),
             shrinking: Turns::new(),
@@ -212,7 +218,7 @@ impl Window {
     /// How long it is counted.
     fn leaves(&self) -> Duration {
         let usual = self.usual.nearly_all().map(|time| time * OVERDUE * LEAVES.0 / LEAVES.1);
-        let usual = usual.map(|time| time.max(LEAVES_MIN));
+        let usual = usual.map(|time| time.max(OVERDUE_MIN));
         usual.map_or(self.policy.timeout, |usual| usual.min(self.policy.timeout))
     }
 
@@ -308,7 +314,10 @@ impl Window {
         let took = now.saturating_duration_since(began);
         let (turns, least) = match self.phase {
             Phase::Start { .. } => (1, self.usual.mean().max(MEASURE_MIN)),
-            _ => (2, self.effect().max(2 * self.usual.mean())),
+            _ => {
+                let least = self.effect().max(2 * self.usual.mean());
+                (2, if self.meter.settled { least.max(TRIAL_MIN) } else { least })
+            }
         };
         let is_silent = self.meter.answers == 0;
         let seconds = took.as_secs_f64();
@@ -361,6 +370,7 @@ impl Window {
     }
 
     fn judge(&mut self, now: Instant, measured: Measured) {
+        self.best = measured.rate.max(self.best * FADES);
         match self.phase {
             Phase::Start { best, best_limit, stalled } => {
                 self.start(measured, (best, best_limit, stalled));
@@ -380,15 +390,21 @@ impl Window {
             }
             Phase::Shrinking { from, rate, lost } => {
                 let as_many = measured.rate >= rate * AS_MANY;
-                if as_many && measured.lost <= lost * CLEARLY_FEWER {
+                if as_many {
                     self.shrinking.succeeded();
                     // What was too much is not tried again at once.
-                    self.growing.failed(now, measured.took);
+                    self.growing.next = Some(now + PAUSE.max(measured.took * RARE));
                     if measured.is_lossy && self.limit > LEAST {
-                        self.shrink(rate, measured);
+                        self.shrink(measured);
                     } else {
                         self.enter(Phase::Steady);
                     }
+                } else if measured.lost / measured.rate <= lost / rate * HALF
+                    && usize::midpoint(self.limit, from) < from - from / 8
+                {
+                    // It was too little, or the answers were held up, yet there was a queue.
+                    self.limit = usize::midpoint(self.limit, from);
+                    self.enter(Phase::Shrinking { from, rate, lost });
                 } else {
                     self.shrinking.failed(now, measured.took);
                     self.limit = from;
@@ -399,10 +415,11 @@ impl Window {
     }
 
     fn start(&mut self, measured: Measured, (best, best_limit, stalled): (f64, usize, u32)) {
-        if !measured.is_limited {
+        // Where it is not what bounds the queries, they may yet be too many.
+        if !measured.is_limited && !measured.is_lossy {
             return;
         }
-        if measured.rate >= best * START_MORE {
+        if measured.is_limited && measured.rate >= best * START_MORE {
             let best_limit = measured.limit;
             self.phase = Phase::Start { best: measured.rate, best_limit, stalled: 0 };
         } else if stalled + 1 < START_STALLED && !measured.is_lossy {
@@ -410,29 +427,30 @@ impl Window {
         } else {
             // As much more than the best as it brought more.
             let more = (measured.rate / best.max(1.0)).clamp(1.0, START_MORE);
-            self.limit = scaled(best_limit, more).clamp(LEAST.min(self.limit), self.limit);
+            let most = self.limit.min(if measured.is_limited { self.limit } else { measured.peak });
+            self.limit = scaled(best_limit, more).min(most).max(LEAST.min(self.limit));
             self.enter(Phase::Steady);
         }
     }
 
     fn test(&mut self, now: Instant, measured: Measured) {
         if measured.is_lossy && self.limit > LEAST && self.shrinking.is_due(now) {
-            self.shrink(measured.rate, measured);
+            self.shrink(measured);
         } else if measured.is_limited && self.limit < self.policy.max && self.growing.is_due(now) {
             let from = self.limit;
             self.limit = (from + from / 2 + 1).min(self.policy.max);
-            self.enter(Phase::Growing { from, rate: measured.rate });
+            self.enter(Phase::Growing { from, rate: self.best });
         }
     }
 
-    fn shrink(&mut self, rate: f64, measured: Measured) {
+    fn shrink(&mut self, measured: Measured) {
         // Those that were answered were so many at once (Little's law): the others only stood in line for
         // a place, if it was a place that they lacked.
-        let answered = scaled(1, rate * self.usual.mean().as_secs_f64());
+        let answered = scaled(1, measured.rate * self.usual.mean().as_secs_f64());
         let from = self.limit;
         let most = from.min(measured.peak);
-        self.limit = (answered - answered / 10).clamp(most / 4, most / 2).max(LEAST).min(from);
-        self.enter(Phase::Shrinking { from, rate, lost: measured.lost });
+        self.limit = (answered - answered / 10).clamp(most / 16, most / 2).max(LEAST).min(from);
+        self.enter(Phase::Shrinking { from, rate: self.best, lost: measured.lost });
     }
 }
 

@@ -18,7 +18,8 @@ pub(crate) struct Transmit {
     handle: Handle,
 }
 
-/// Tries that may wait only as long as answers usually take: of two in a row, chance seldom takes both.
+/// Tries that may wait only as long as answers usually take, whatever became of others: of two in a row,
+/// chance seldom takes both.
 const QUICK: u32 = 2;
 
 impl Exchange {
@@ -83,7 +84,7 @@ impl Exchange {
         }
         let index = transmit.handle.index;
         let pending = &mut self.pending[index as usize];
-        pending.tries = pending.tries.saturating_sub(1);
+        pending.takes_back_a_try();
         pending.queries = pending.queries.saturating_sub(1);
         if let Some(sent) = pending.sent.last() {
             self.forget(index, sent);
@@ -134,16 +135,28 @@ impl Exchange {
         Transmit { socket, handle }
     }
 
-    /// Until the next try. The first ones wait as long as answers usually take, where that is known; the
-    /// last one makes up for it.
+    /// Until the next try. The first ones wait as long as answers usually take, where that is known, and
+    /// each half as long again; the last one makes up for it.
     fn wait_for_answer(&mut self, now: Instant, who: Stamped, at: usize) {
         let retries = self.policy.retries;
         let pending = &mut self.pending[who.index as usize];
         let is_last = pending.tries > retries;
         let deadline = pending.deadline;
-        if self.policy.quick && !is_last && pending.tries <= QUICK {
-            let usual = self.servers[at].window.overdue();
-            if self.waits.quick(now, usual, deadline, who) {
+        let server = &self.servers[at];
+        // While it helps, and as far as many tries are left for a server that says nothing for long.
+        let is_quick = self.policy.quick
+            && !is_last
+            && pending.tries == pending.quick + 1
+            && (pending.tries <= QUICK
+                || server.again.pays() && pending.tries <= retries.saturating_add(1) / 2);
+        if is_quick {
+            let longer = pending.quick.min(16);
+            let usual = server.window.overdue() * 3_u32.pow(longer) / 2_u32.pow(longer);
+            // Together no longer than the first try may take.
+            let first = pending.sent.iter().next().map_or(now, |sent| sent.at);
+            if now + usual <= first + self.policy.timeout
+                && self.waits.quick(now, usual, deadline, who)
+            {
                 pending.quick += 1;
                 return;
             }

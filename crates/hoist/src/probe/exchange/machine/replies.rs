@@ -55,6 +55,9 @@ impl Exchange {
             _ => server.was_of_use(),
         }
         let pending = &self.pending[index as usize];
+        if pending.was_asked_again_soon() {
+            server.again.counts(pending.sent.last() == Some(sent));
+        }
         if sent.plain && !matches!(reply, Reply::Useless(_)) {
             self.servers[at].plain = true;
         }
@@ -72,7 +75,7 @@ impl Exchange {
                 } else if problem.may_be_edns() && !sent.plain {
                     pending.plain = true;
                     pending.stay = true;
-                    pending.tries = pending.tries.saturating_sub(1);
+                    pending.takes_back_a_try();
                     self.enqueue(index);
                 } else {
                     self.complain(now, index, at, about);
@@ -185,7 +188,7 @@ impl Exchange {
         for index in waiting {
             let pending = &mut self.pending[index as usize];
             pending.refused += 1;
-            pending.tries = pending.tries.saturating_sub(1);
+            pending.takes_back_a_try();
             let all = self.servers.iter().all(|server| server.refusals > 0);
             if nobody || never && all && pending.refused >= REFUSALS_MAX {
                 self.give_up(index, reasons::refused);
