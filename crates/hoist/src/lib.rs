@@ -33,6 +33,8 @@ mod schedule;
 #[doc(hidden)]
 pub use schedule::models as tuning_models;
 
+#[cfg(test)]
+mod corpus;
 mod fetch;
 mod probe;
 #[cfg(feature = "exchange")]

@@ -46,18 +46,20 @@ pub(crate) struct StartedRun<O> {
 }
 
 /// What the engine says to the reader of the run.
-#[derive(Debug)]
 pub(crate) enum Message<O> {
     /// Some outcomes.
-    Batch(Vec<O>),
+    Batch(Batch<O>),
     /// The run could not go on. The last message.
     Failed(Error),
     /// Every item has its outcome, and nothing is left of the run. The last message.
     End,
 }
 
+/// Outcomes, however the engine keeps them.
+pub(crate) type Batch<O> = Box<dyn Iterator<Item = O> + Send>;
+
 struct Running<O> {
-    batch: std::vec::IntoIter<O>,
+    batch: Batch<O>,
     batches: mpsc::Receiver<Message<O>>,
     alive: oneshot::Receiver<()>,
     cancel_on_drop: DropGuard,
@@ -112,7 +114,10 @@ impl<O> Outcomes<O> {
         }
     }
 
-    fn start(&mut self, start: Start<O>) -> Result<Running<O>, Error> {
+    fn start(&mut self, start: Start<O>) -> Result<Running<O>, Error>
+    where
+        O: 'static,
+    {
         let (outcomes, batches) = mpsc::channel(BATCHES);
         let (alive_sender, alive) = oneshot::channel();
         let cancel = CancellationToken::new();
@@ -123,7 +128,7 @@ impl<O> Outcomes<O> {
             ordered: self.ordered,
             report: self.report.clone(),
         })?;
-        let batch = Vec::new().into_iter();
+        let batch = Box::new(std::iter::empty());
         Ok(Running { batch, batches, alive, cancel_on_drop: cancel.drop_guard() })
     }
 }
@@ -151,7 +156,7 @@ impl<O: 'static> Stream for Outcomes<O> {
                             return Poll::Pending;
                         }
                         Poll::Ready(Some(Message::Batch(batch))) => {
-                            running.batch = batch.into_iter();
+                            running.batch = batch;
                             this.state = State::Running(running);
                         }
                         Poll::Ready(Some(Message::End)) => return Poll::Ready(None),
@@ -180,5 +185,61 @@ impl<O> fmt::Debug for Outcomes<O> {
             .field("state", &state)
             .field("ordered", &self.ordered)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(messages: Vec<Message<u32>>) -> Outcomes<u32> {
+        Outcomes::new(move |started| {
+            std::thread::spawn(move || {
+                for message in messages {
+                    if started.outcomes.blocking_send(message).is_err() {
+                        return;
+                    }
+                }
+            });
+            Ok(())
+        })
+    }
+
+    fn batch(outcomes: &[u32]) -> Message<u32> {
+        Message::Batch(Box::new(outcomes.to_vec().into_iter()))
+    }
+
+    fn on_a_runtime<T>(work: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(work)
+    }
+
+    #[test]
+    fn what_is_ready_is_taken_in_its_order_and_once() {
+        let mut outcomes = run(vec![batch(&[1, 2, 3, 4]), batch(&[5]), Message::End]);
+        assert_eq!(outcomes.take_ready(), None, "it does not start the run");
+        on_a_runtime(async {
+            assert_eq!(outcomes.next().await.unwrap().unwrap(), 1);
+            assert_eq!((outcomes.take_ready(), outcomes.take_ready()), (Some(2), Some(3)));
+            // Taking and waiting go on where the other left off.
+            assert_eq!(outcomes.next().await.unwrap().unwrap(), 4);
+            // The next batch may be there, and is not waited for.
+            assert_eq!(outcomes.take_ready(), None);
+            assert_eq!(outcomes.next().await.unwrap().unwrap(), 5);
+            assert_eq!(outcomes.take_ready(), None);
+            assert!(outcomes.next().await.is_none());
+            assert_eq!(outcomes.take_ready(), None);
+        });
+    }
+
+    #[test]
+    fn an_error_is_not_taken_for_nothing_ready() {
+        let mut outcomes = run(vec![batch(&[1, 2]), Message::Failed(Error::Stopped)]);
+        on_a_runtime(async {
+            assert_eq!(outcomes.next().await.unwrap().unwrap(), 1);
+            assert_eq!((outcomes.take_ready(), outcomes.take_ready()), (Some(2), None));
+            assert!(outcomes.next().await.unwrap().is_err());
+            assert_eq!(outcomes.take_ready(), None);
+            assert!(outcomes.next().await.is_none());
+        });
     }
 }

@@ -52,6 +52,7 @@ const PROBE: &[&str] = &[
     "attempts",
     "ms",
     "records",
+    "wildcard",
 ];
 
 /// Bytes of most rows.

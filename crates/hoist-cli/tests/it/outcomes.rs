@@ -201,7 +201,8 @@ fn a_probe_is_on_record_beside_its_file() {
     assert_eq!(indexes(&on_record), [0, 2, 3, 4, 5]);
     let csv = outcomes(dir.path(), &["answers", "--format", "csv"]);
     assert!(csv.contains(",192.0.2.1 2001:db8::1,"), "{csv}");
-    let columns = "index,name,verdict,kind,reason,addresses,ttl,rcode,server,attempts,ms,records";
+    let columns =
+        "index,name,verdict,kind,reason,addresses,ttl,rcode,server,attempts,ms,records,wildcard";
     same_as_json(&csv, &on_record, columns);
     let names = |only| outcomes(dir.path(), &["answers", "--only", only, "--format", "urls"]);
     assert_eq!(names("found"), "with.dev\n");

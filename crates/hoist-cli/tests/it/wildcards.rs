@@ -216,6 +216,42 @@ fn a_list_on_record_keeps_its_way() {
 }
 
 #[test]
+fn what_is_on_record_is_what_was_told() {
+    for mode in ["mark", "drop"] {
+        let (dir, (server, via)) = (folder(), serve(TURN));
+        let line = ["probe", "--via", &via, "-i", "names", "--format", "jsonl", "-o", "answers"];
+        let line = [&line[..], &["--wildcards", mode]].concat();
+        let sorted = |text: String| {
+            let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
+            lines.sort_unstable();
+            lines
+        };
+        let told = || sorted(fs::read_to_string(dir.path().join("answers")).unwrap());
+        let on_record = || sorted(run(dir.path(), &["outcomes", "answers"]).out);
+        // The list grows, and the run goes on.
+        for known in [TRUTH.len() / 2, TRUTH.len()] {
+            let list: String = names()[..known].iter().map(|name| format!("{name}\n")).collect();
+            fs::write(dir.path().join("names"), list).unwrap();
+            let said = run(dir.path(), &line);
+            assert_eq!(said.code, Some(0), "{said:?}");
+            assert_eq!(told().len(), known);
+            assert_eq!(on_record(), told(), "{mode}");
+        }
+        let marked = told().iter().filter(|line| line.ends_with("\"wildcard\":true}")).count();
+        assert_eq!(marked, TRUTH.iter().filter(|(_, wild)| *wild == Some(true)).count());
+
+        let asked = server.truth().dns().len();
+        assert_eq!(run(dir.path(), &line).code, Some(0), "all done");
+        assert_eq!((server.truth().dns().len(), on_record()), (asked, told()));
+        let rows = run(dir.path(), &["outcomes", "answers", "--format", "csv"]).out;
+        let ends = |end: &str| rows.lines().filter(|row| row.ends_with(end)).count();
+        assert_eq!(rows.lines().next().map(|row| row.ends_with(",records,wildcard")), Some(true));
+        let own = TRUTH.iter().filter(|(_, wild)| *wild == Some(false)).count();
+        assert_eq!((ends(",true"), ends(",false")), (marked, own), "{rows}");
+    }
+}
+
+#[test]
 fn wrong_words_are_told() {
     let said = run(folder().path(), &["probe", "--wildcards", "no", "a.test"]);
     assert_eq!(said.code, Some(2));

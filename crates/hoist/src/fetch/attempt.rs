@@ -109,7 +109,9 @@ impl Attempt {
         {
             return Ok(end);
         }
-        *going = Going::open(self, fetcher, watch).await?;
+        if self.partial {
+            *going = Box::pin(Going::open(self, fetcher, watch)).await?;
+        }
         loop {
             let mut connection = match self.connection(fetcher, watch).await {
                 Ok(connection) => connection,

@@ -17,12 +17,16 @@ use crate::outcome::classify::Seen;
 use crate::outcome::{Failure, FailureKind};
 use crate::report::{Report, add};
 use crate::schedule::Ticket;
-use crate::sink::{Coded, Handover, Wanted};
+use crate::sink::{Coded, Handover, Source, Wanted};
 
 /// Bytes gathered before they are handed to a writer: a small file is one handover.
 pub(super) const GATHER: usize = 64 << 10;
 /// The same of a body that says it is no longer than this, while few wait so: it is one handover then.
 const GATHER_WHOLE: u64 = 256 << 10;
+/// Bytes gathered of a body that is longer and comes fast, the last ones within this time: each handover
+/// may wake the writer.
+const GATHER_LONG: usize = 256 << 10;
+const FAST: Duration = Duration::from_millis(20);
 /// Bytes of all such bodies together, beyond which the others are gathered as ever.
 const GATHER_ALL: u64 = 16 << 20;
 /// The same of a body that is decoded, at first: one that is no longer is decoded in one go, and no
@@ -51,6 +55,8 @@ pub(super) struct Receiving<'a> {
     pub(super) before: u64,
     /// It can be gone on with: nothing of it is given up.
     pub(super) keeps: bool,
+    /// Tells what it is a part of, where it is so short that this is found out only once it breaks off.
+    pub(super) source: Option<&'a dyn Fn() -> Option<Box<Source>>>,
 }
 
 /// The last bytes of a body that is whole, not yet handed over.
@@ -67,6 +73,8 @@ pub(super) struct Broken {
     pub(super) failure: Failure,
     /// Bytes have been handed to a writer.
     pub(super) begun: bool,
+    /// It can be gone on with.
+    pub(super) keeps: bool,
 }
 
 /// A body that is kept until it is whole.
@@ -94,10 +102,15 @@ impl<'a> Receiving<'a> {
         match self.receive_into(body, framing, &mut begin, &mut chunks).await {
             Ok(()) => Ok(Tail { begin, chunks }),
             Err(failure) => {
-                if self.keeps && leaves_a_part(failure.kind) && !chunks.is_empty() {
+                let leaves = leaves_a_part(failure.kind) && !chunks.is_empty();
+                if let (true, Some(source), Some(wanted)) = (leaves, self.source, &mut begin) {
+                    wanted.source = source();
+                    self.keeps = wanted.source.is_some();
+                }
+                if self.keeps && leaves {
                     self.handover.write(self.ticket, begin.take(), chunks, false).await;
                 }
-                Err(Broken { failure, begun: begin.is_none() })
+                Err(Broken { failure, begun: begin.is_none(), keeps: self.keeps })
             }
         }
     }
@@ -111,8 +124,8 @@ impl<'a> Receiving<'a> {
     ) -> Result<(), Failure> {
         let coded = begin.as_ref().and_then(|wanted| wanted.coded.as_ref());
         let spoiled = coded.map(|coded| Arc::clone(&coded.spoiled));
-        let mut gathered = 0;
-        let gathering = match framing {
+        let (mut gathered, mut since) = (0, Instant::now());
+        let mut gathering = match framing {
             Framing::Length(promised) if spoiled.is_none() => self.gather_whole(promised),
             _ => None,
         };
@@ -161,14 +174,18 @@ impl<'a> Receiving<'a> {
             chunks.push(data);
             if gathered >= enough {
                 gathered = 0;
-                enough = GATHER;
                 let paused = Instant::now();
+                let fast = spoiled.is_none() && paused.duration_since(since) < FAST;
+                let room = || self.gather(GATHER_LONG as u64);
+                gathering = if fast { gathering.or_else(room) } else { None };
+                enough = if gathering.is_some() { GATHER_LONG } else { GATHER };
                 if let Some(coded) = begin.as_mut().and_then(|wanted| wanted.coded.as_mut()) {
                     self.reserve(coded).await?;
                 }
                 self.handover.write(self.ticket, begin.take(), std::mem::take(chunks), false).await;
                 // A slow disk is not the server's fault.
                 self.watch.resume(paused);
+                since = Instant::now();
                 if let Some(failure) = spoiled.as_ref().and_then(|spoiled| spoiled.get()) {
                     return Err(failure.clone());
                 }
@@ -178,8 +195,16 @@ impl<'a> Receiving<'a> {
 
     /// Room to keep a body of this length until it is whole, where there is.
     fn gather_whole(&self, length: u64) -> Option<Gathering<'a>> {
+        if length > GATHER_WHOLE || length <= GATHER as u64 {
+            return None;
+        }
+        self.gather(length)
+    }
+
+    /// Room for so many bytes of a body.
+    fn gather(&self, length: u64) -> Option<Gathering<'a>> {
         let all = self.gathered;
-        if length > GATHER_WHOLE || length <= GATHER as u64 || all.get() + length > GATHER_ALL {
+        if all.get() + length > GATHER_ALL {
             return None;
         }
         all.set(all.get() + length);

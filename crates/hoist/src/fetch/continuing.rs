@@ -37,9 +37,6 @@ impl Going {
         fetcher: &Fetcher,
         watch: &mut Watch,
     ) -> Result<Self, Failure> {
-        if !attempt.partial {
-            return Ok(Self::default());
-        }
         let asked = ranges::asked(&attempt.target.url, attempt.url(), fetcher.split > 1);
         let wanted = Box::new(attempt.wanted(fetcher, None, &HeaderMap::new(), None));
         let opening = fetcher.handover.open(attempt.ticket, wanted, asked);

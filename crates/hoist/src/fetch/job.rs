@@ -14,7 +14,7 @@ use super::redirect::Hop;
 use super::tidings::Tidings;
 use crate::error::Error;
 use crate::input::Line;
-use crate::item::{Hash, NameTemplate, Origin, Position, Target, without_credentials};
+use crate::item::{Hash, NameTemplate, NearUrls, Origin, Position, Target, without_credentials};
 use crate::outcome::classify::seconds;
 use crate::outcome::{Failure, FailureKind, GetOutcome, GetVerdict, Phase, Timing};
 use crate::plan::{GetPlan, LargePlan, SinkPlan};
@@ -37,6 +37,7 @@ pub(crate) struct GetJob {
     /// Parts are being given up.
     giving_up: JoinSet<()>,
     wants: Wants,
+    near: NearUrls,
     /// Bytes of bodies that are on their way.
     arrived: mpsc::Receiver<(Ticket, u64)>,
 }
@@ -100,6 +101,7 @@ impl GetJob {
             parts: writers.parts(),
             giving_up: JoinSet::new(),
             wants,
+            near: NearUrls::default(),
             arrived,
         })
     }
@@ -124,12 +126,12 @@ impl GetJob {
         });
     }
 
-    fn outcome(item: &GetItem, verdict: GetVerdict, failure: Option<Failure>) -> GetOutcome {
+    fn outcome(item: &GetItem, verdict: GetVerdict, failure: Option<Failure>) -> Box<GetOutcome> {
         let progress = item.progress.as_deref();
         let last = progress.and_then(|progress| progress.last.as_ref());
         let final_url =
             progress.and_then(|progress| progress.hop.as_ref()).map(|hop| hop.url.to_string());
-        GetOutcome {
+        Box::new(GetOutcome {
             position: item.position,
             url: item.target.shown().to_owned(),
             final_url,
@@ -147,10 +149,10 @@ impl GetJob {
             member: None,
             hash: None,
             timing: progress.map_or_else(Timing::default, |progress| progress.timing),
-        }
+        })
     }
 
-    fn finished(item: &GetItem, finished: Finished, hash: Option<Hash>) -> (GetOutcome, Left) {
+    fn finished(item: &GetItem, finished: Finished, hash: Option<Hash>) -> (Box<GetOutcome>, Left) {
         let mut outcome = Self::outcome(item, GetVerdict::Ok, None);
         outcome.hash = hash;
         match finished {
@@ -162,8 +164,8 @@ impl GetJob {
         }
     }
 
-    fn unreadable(position: Position, url: String, failure: Failure) -> GetOutcome {
-        GetOutcome {
+    fn unreadable(position: Position, url: String, failure: Failure) -> Box<GetOutcome> {
+        Box::new(GetOutcome {
             position,
             url,
             final_url: None,
@@ -181,7 +183,7 @@ impl GetJob {
             member: None,
             hash: None,
             timing: Timing::default(),
-        }
+        })
     }
 }
 
@@ -190,9 +192,14 @@ impl Job for GetJob {
     type Origin = Origin;
     type End = Attempted;
     type Saved = Written;
-    type Outcome = GetOutcome;
+    type Outcome = Box<GetOutcome>;
+    type Told = GetOutcome;
 
-    fn read(&mut self, position: Position, line: Line) -> Read<GetItem, Origin, GetOutcome> {
+    fn tell(outcome: Box<GetOutcome>) -> GetOutcome {
+        *outcome
+    }
+
+    fn read(&mut self, position: Position, line: Line) -> Read<GetItem, Origin, Box<GetOutcome>> {
         let text = match line {
             Line::Skipped => return Read::Nothing,
             Line::Unreadable { shown, reason } => {
@@ -202,7 +209,7 @@ impl Job for GetJob {
             }
             Line::Asked(text) => text,
         };
-        match Target::parse(&text) {
+        match Target::parse_near(&text, &mut self.near) {
             Err((failure, shown)) => Read::Outcome(Self::unreadable(position, shown, failure)),
             Ok(target) => {
                 let origin = target.origin.clone();
@@ -247,15 +254,14 @@ impl Job for GetJob {
             deadline: start.deadline,
             partial: progress.partial,
         };
-        let fetcher = Rc::clone(&self.fetcher);
-        self.attempts.spawn_local(async move {
-            let ticket = attempt.ticket;
-            (ticket, attempt.run(fetcher).await)
-        });
+        let ticket = attempt.ticket;
+        // In a box: a task is moved as a whole when it begins and ends.
+        let run = Box::pin(attempt.run(Rc::clone(&self.fetcher)));
+        self.attempts.spawn_local(async move { (ticket, run.await) });
     }
 
-    fn flush(&mut self) -> bool {
-        self.fetcher.handover.flush()
+    fn flush(&mut self, idle: bool, now: Instant) -> Option<Instant> {
+        self.fetcher.handover.flush(idle, now)
     }
 
     fn is_tidy(&self) -> bool {
@@ -339,7 +345,7 @@ impl Job for GetJob {
         (ended, earned, sign)
     }
 
-    fn conclude(&mut self, item: &mut GetItem, conclusion: Conclusion) -> Option<GetOutcome> {
+    fn conclude(&mut self, item: &mut GetItem, conclusion: Conclusion) -> Option<Box<GetOutcome>> {
         let last = item.progress.as_deref().and_then(|progress| progress.last.as_ref());
         let last = last.map(|last| &last.end);
         if !matches!((&conclusion, last), (Conclusion::LastAttempt, Some(End::Received { .. }))) {
@@ -390,7 +396,7 @@ impl Job for GetJob {
         Some(outcome)
     }
 
-    fn saved(&mut self, item: &mut GetItem, written: Written) -> (GetOutcome, Left) {
+    fn saved(&mut self, item: &mut GetItem, written: Written) -> (Box<GetOutcome>, Left) {
         let failed = |item: &GetItem, failure| {
             (Self::outcome(item, GetVerdict::Failed, Some(failure)), Left::Nothing)
         };

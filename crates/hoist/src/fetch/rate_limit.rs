@@ -28,6 +28,10 @@ pub(super) fn pause(parts: &Parts, longest: Duration, now: SystemTime) -> Option
 
 /// The time until a quota of which nothing is left has more: the longest, where there are several.
 pub(super) fn used_up(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    // Most answers say nothing of the kind.
+    if !headers.keys().any(|name| name.as_str().starts_with("ratelimit")) {
+        return None;
+    }
     let texts = |name: &str| {
         let values = headers.get_all(name).iter();
         values.filter_map(|value| value.to_str().ok().filter(|text| text.len() <= MAX_FIELD))

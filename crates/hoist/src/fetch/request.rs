@@ -1,3 +1,4 @@
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -24,6 +25,8 @@ pub(super) struct Fields {
     own: HeaderMap,
     /// To where it redirects.
     foreign: HeaderMap,
+    /// The last ones that were sent, with the Host: to this origin, and whether it was the item's own.
+    last: RefCell<Option<(Origin, bool, HeaderMap)>>,
 }
 
 impl Fields {
@@ -49,7 +52,7 @@ impl Fields {
         for name in SECRET.iter().chain([&HOST]) {
             foreign.remove(name);
         }
-        Self { own, foreign }
+        Self { own, foreign, last: RefCell::default() }
     }
 
     /// A GET. `own` says whether it goes to the item's own origin. `authorization` is for the
@@ -71,11 +74,7 @@ impl Fields {
         let mut request = Request::new(Empty::new());
         *request.uri_mut() = target;
         let fields = request.headers_mut();
-        *fields = if own { self.own.clone() } else { self.foreign.clone() };
-        if !fields.contains_key(HOST) {
-            let host = HeaderValue::try_from(origin.authority());
-            fields.insert(HOST, host.map_err(|error| unfit(error.into()))?);
-        }
+        *fields = self.with_host(origin, own).map_err(unfit)?;
         if let Some(authorization) = authorization
             && !fields.contains_key(AUTHORIZATION)
         {
@@ -85,6 +84,22 @@ impl Fields {
             interim.fetch_add(1, Ordering::Relaxed);
         });
         Ok(request)
+    }
+}
+
+impl Fields {
+    fn with_host(&self, origin: &Origin, own: bool) -> Result<HeaderMap, http::Error> {
+        let mut last = self.last.borrow_mut();
+        if let Some((_, _, fields)) = last.as_ref().filter(|(to, of, _)| to == origin && *of == own)
+        {
+            return Ok(fields.clone());
+        }
+        let mut fields = if own { self.own.clone() } else { self.foreign.clone() };
+        if !fields.contains_key(HOST) {
+            fields.insert(HOST, HeaderValue::try_from(origin.authority())?);
+        }
+        *last = Some((origin.clone(), own, fields.clone()));
+        Ok(fields)
     }
 }
 

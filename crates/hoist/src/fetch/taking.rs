@@ -6,7 +6,7 @@ use http::{HeaderMap, Response};
 
 use super::answer::{Framing, Meaning, content_type};
 use super::attempt::{Attempt, End};
-use super::body::{Broken, DRAIN, Receiving, drain};
+use super::body::{Broken, DRAIN, GATHER, Receiving, drain};
 use super::continuing::{Going, leaves_a_part};
 use super::disposition::file_name;
 use super::fetcher::Fetcher;
@@ -119,7 +119,13 @@ impl Attempt {
         let mut wanted = Some(Box::new(wanted));
         let mut keeps = true;
         let mut pieces = None;
-        if rest == Rest::Other {
+        let of_short = || self.source(fetcher, &parts, framing);
+        let short = matches!(framing, Framing::Length(length) if length <= GATHER as u64);
+        let short = short && rest == Rest::Other && fetcher.split <= 1;
+        if short {
+            going.start_over(self, fetcher).await;
+            keeps = false;
+        } else if rest == Rest::Other {
             going.start_over(self, fetcher).await;
             let source = self.source(fetcher, &parts, framing);
             keeps = source.is_some();
@@ -140,7 +146,7 @@ impl Attempt {
                 fetcher.handover.write(self.ticket, wanted, Vec::new(), false).await;
             }
             let (at, length) = (pieces.start(), pieces.length());
-            let received = pieces.receive(watch, connection, framing, body, at).await;
+            let received = Box::pin(pieces.receive(watch, connection, framing, body, at)).await;
             drop(pieces);
             return match received {
                 Ok(()) => {
@@ -172,6 +178,7 @@ impl Attempt {
             rest,
             before: going.before,
             keeps,
+            source: short.then_some(&of_short),
         };
         match receiving.receive(body, framing, wanted).await {
             Ok(mut tail) => {
@@ -184,7 +191,7 @@ impl Attempt {
                 fetcher.handover.write(self.ticket, tail.begin, tail.chunks, true).await;
                 Ok(End::Received { content_type, unframed: framing == Framing::UntilClose })
             }
-            Err(Broken { failure, begun }) => {
+            Err(Broken { failure, begun, keeps }) => {
                 connection.transport.suspect(watch.progress());
                 if begun && keeps && leaves_a_part(failure.kind) {
                     fetcher.handover.suspend(self.ticket).await;
@@ -271,7 +278,8 @@ impl Attempt {
             Framing::Chunked => true,
             Framing::UntilClose => false,
         };
-        if short && drain(body, watch.deadline()).await {
+        // In a box, as all that few attempts come to: it would make each of them as large.
+        if short && Box::pin(drain(body, watch.deadline())).await {
             self.give_back(fetcher, connection, framing);
         }
     }

@@ -2,13 +2,14 @@ use std::borrow::Cow;
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use url::Url;
+use url::{Position, Url};
 
 /// The name of a file below the root of a directory sink: parts that are safe as names of files
 /// and folders. It can't leave its root.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct FileName {
-    pub(super) parts: Vec<String>,
+    /// The parts with slashes between them.
+    text: String,
 }
 
 /// Bytes of a part, at most; what is longer is cut and told apart by a hash. It leaves room for
@@ -21,7 +22,26 @@ impl FileName {
     /// The name that a URL gives: the host (with `_PORT` when it is not the default), the path,
     /// percent-decoded where that is safe, `index.html` for a trailing slash, the query after `@`.
     pub(crate) fn from_url(url: &Url) -> Self {
-        Self::from_raw(Self::raw_parts(url).iter().map(Cow::as_ref))
+        let anyhow = || Self::from_raw(Self::raw_parts(url).iter().map(Cow::as_ref));
+        Self::from_plain_url(url).unwrap_or_else(anyhow)
+    }
+
+    /// The same where host and path can stay as they are, as most can: in one pass.
+    fn from_plain_url(url: &Url) -> Option<Self> {
+        let (host, path) = (url.host_str()?, url.path());
+        let port = &url[Position::BeforePort..Position::AfterPort];
+        let mut text = String::with_capacity(host.len() + 1 + port.len() + path.len());
+        text.push_str(host);
+        if !port.is_empty() {
+            text.push('_');
+            text.push_str(port);
+        }
+        text.push_str(path);
+        let plain = url.query().is_none()
+            && text.len() <= MAX_PART
+            && !text.starts_with('.')
+            && text.as_bytes().split(|byte| *byte == b'/').all(stays);
+        plain.then_some(Self { text })
     }
 
     /// The parts of that name, not yet safe; the last one is the file.
@@ -72,16 +92,38 @@ impl FileName {
             parts.push(format!("~{:016x}", hash(&whole)));
             parts.push(last);
         }
-        Self { parts }
+        Self { text: parts.join("/") }
+    }
+
+    /// The name `file` in the folder of this one.
+    pub(super) fn with_file(mut self, file: &str) -> Self {
+        self.text.truncate(self.text.len() - self.file().len());
+        self.text.push_str(file);
+        self
+    }
+
+    /// One without a folder.
+    pub(super) fn of_file(file: String) -> Self {
+        Self { text: file }
+    }
+
+    /// The last part.
+    pub(super) fn file(&self) -> &str {
+        self.text.rsplit('/').next().unwrap_or_default()
     }
 
     pub(crate) fn to_path(&self) -> PathBuf {
-        self.parts.iter().collect()
+        self.text.split('/').collect()
     }
 
     /// The parts with slashes between them, as a ledger writes them.
+    pub(crate) fn into_text(self) -> String {
+        self.text
+    }
+
+    /// The same.
     pub(crate) fn to_text(&self) -> String {
-        self.parts.join("/")
+        self.text.clone()
     }
 }
 
@@ -91,12 +133,25 @@ pub(super) fn decode(raw: &str) -> Cow<'_, str> {
     percent_encoding::percent_decode_str(raw).decode_utf8().unwrap_or(Cow::Borrowed(raw))
 }
 
+/// Bytes that stay as they are, wherever they are in a part.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'@' | b'=' | b'&' | b'+' | b',')
+}
+
+/// Whether a part is safe as it is. On doubt it is not.
+fn stays(part: &[u8]) -> bool {
+    let stem = part.split(|byte| *byte == b'.').next().unwrap_or_default();
+    let plain = part.iter().all(|byte| is_plain(*byte));
+    part.last().is_some_and(|last| *last != b'.') && plain && !is_device(stem)
+}
+
 /// A part that every common file system takes: reserved and control characters, dot segments and
 /// the names of devices escaped as `%XX`, cut to `MAX_PART`.
 fn safe(raw: &str) -> String {
     let mut part = String::with_capacity(raw.len());
     // Most parts are plain from end to end.
-    if raw.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~@=&+,".contains(&byte)) {
+    if raw.bytes().all(is_plain) {
         part.push_str(raw);
     } else {
         for c in raw.chars() {
@@ -115,7 +170,7 @@ fn safe(raw: &str) -> String {
         escape(&mut part, last);
     }
     let stem = part.split('.').next().unwrap_or_default();
-    if is_device(stem) {
+    if is_device(stem.as_bytes()) {
         let first = part.remove(0);
         let mut escaped = String::new();
         escape(&mut escaped, first);
@@ -145,10 +200,10 @@ fn escape(part: &mut String, c: char) {
 }
 
 /// Names that Windows keeps for devices, with any ending.
-fn is_device(stem: &str) -> bool {
-    let is = |name: &str| stem.eq_ignore_ascii_case(name);
-    match stem.as_bytes() {
-        [_, _, _] => ["CON", "PRN", "AUX", "NUL"].into_iter().any(is),
+fn is_device(stem: &[u8]) -> bool {
+    let is = |name: &[u8; 3]| stem.eq_ignore_ascii_case(name);
+    match stem {
+        [_, _, _] => [b"CON", b"PRN", b"AUX", b"NUL"].into_iter().any(is),
         [port @ .., number] if number.is_ascii_digit() => {
             port.eq_ignore_ascii_case(b"COM") || port.eq_ignore_ascii_case(b"LPT")
         }
@@ -221,10 +276,19 @@ mod tests {
 
     proptest! {
         #[test]
+        fn plain_urls_give_the_same_name_in_one_pass(
+            host in "a|con|\\.hoist|\\.a|x\\.example|127\\.0\\.0\\.1|\\[::1\\]",
+            rest in "(:80|:8000|)(/|//|\\.|con|a|b\\.c|%41|é|x{150}|\\?){0,6}",
+        ) {
+            let Ok(url) = Url::parse(&format!("http://{host}{rest}")) else { return Ok(()) };
+            let anyhow = FileName::from_raw(FileName::raw_parts(&url).iter().map(Cow::as_ref));
+            prop_assert_eq!(FileName::from_url(&url), anyhow, "{}", url);
+        }
+
+        #[test]
         fn no_text_leaves_the_root(text in "(\\.\\.|[./\\\\~%\\x00-\\x20]|con|a){0,30}") {
-            let parts = FileName::from_text(&text).parts;
-            prop_assert!(!parts.is_empty());
-            for part in parts {
+            let text = FileName::from_text(&text).to_text();
+            for part in text.split('/') {
                 prop_assert!(!part.is_empty() && part != "." && part != ".." && part.len() <= 200);
                 prop_assert!(!part.contains(['/', '\0']));
             }

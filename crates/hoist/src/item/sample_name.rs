@@ -19,15 +19,15 @@ impl FileName {
         url: &Url,
         content_type: Option<&str>,
     ) -> Self {
-        let (mut parts, key, of_name) = if let Some(Self { mut parts }) = given {
-            let file = parts.pop().unwrap_or_default();
-            let ending = ending(&file);
+        let (key, of_name) = if let Some(given) = &given {
+            let file = given.file();
+            let ending = ending(file);
             let stem = &file[..file.len() - ending.as_ref().map_or(0, |e| e.len() + 1)];
-            (parts, format!("{}~{position}", stem.replace('.', "_")), ending)
+            (format!("{}~{position}", stem.replace('.', "_")), ending)
         } else {
             let file = url.path().rsplit('/').next().unwrap_or_default();
             let says = |ending: &String| !PROGRAMS.contains(&ending.as_str());
-            (Vec::new(), format!("{:0DIGITS$}", position.0), ending(file).filter(says))
+            (format!("{:0DIGITS$}", position.0), ending(file).filter(says))
         };
         let ending = of_name.or_else(|| content_type.and_then(of_type).map(str::to_owned));
         let ending = match ending.as_deref() {
@@ -35,8 +35,11 @@ impl FileName {
             Some("json") => "body.json",
             Some(other) => other,
         };
-        parts.push(format!("{key}.{ending}"));
-        Self { parts }
+        let file = format!("{key}.{ending}");
+        match given {
+            Some(given) => given.with_file(&file),
+            None => Self::of_file(file),
+        }
     }
 }
 

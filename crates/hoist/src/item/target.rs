@@ -5,7 +5,7 @@ use http::HeaderValue;
 use serde::Deserialize;
 use url::Url;
 
-use super::{Hash, Origin};
+use super::{Hash, NearUrls, Origin};
 use crate::outcome::{Failure, FailureKind};
 
 /// A URL to get, as a line of the list asks for it.
@@ -54,7 +54,7 @@ impl<'a> Line<'a> {
 /// No URL, name or JSON object has it.
 const REFUSED: char = '\u{1}';
 
-/// The line of an item that can't be asked, and why, for [`Target::parse`]: as whoever rewrites a list
+/// The line of an item that can't be asked, and why, for [`Target::parse_near`]: as whoever rewrites a list
 /// of another form has found.
 pub(crate) fn refused_line(uri: &str, reason: &str) -> String {
     let plain = |text: &str| text.replace(char::is_control, " ");
@@ -72,7 +72,8 @@ struct JsonLine {
 impl Target {
     /// Reads `URL`, `URL<TAB>name`, `URL<TAB>name<TAB>hash` or `{"url": ..., "name": ..., "hash": ...}`.
     /// On failure also what the outcome calls the item.
-    pub(crate) fn parse(line: &str) -> Result<Self, (Failure, String)> {
+    /// `near` knows the URLs before.
+    pub(crate) fn parse_near(line: &str, near: &mut NearUrls) -> Result<Self, (Failure, String)> {
         let bad = |reason: String| Failure::new(FailureKind::BadInput, reason);
         if let Some((uri, reason)) =
             line.strip_prefix(REFUSED).and_then(|of| of.split_once(REFUSED))
@@ -105,15 +106,25 @@ impl Target {
         let hash = given(line.hash).map(|hash| hash.parse::<Hash>()).transpose();
         let hash = hash
             .map_err(|error| (bad(format!("the hash: {error}")), without_credentials(&line.url)))?;
-        let target = Self::from_url(&line.url, name)?;
+        let target = Self::from_url(&line.url, name, near)?;
         Ok(Self { hash: hash.map(Box::new), ..target })
     }
 
-    fn from_url(text: &str, name: Option<Box<str>>) -> Result<Self, (Failure, String)> {
+    /// The same of a URL alone.
+    #[cfg(test)]
+    pub(crate) fn parse(line: &str) -> Result<Self, (Failure, String)> {
+        Self::parse_near(line, &mut NearUrls::default())
+    }
+
+    fn from_url(
+        text: &str,
+        name: Option<Box<str>>,
+        near: &mut NearUrls,
+    ) -> Result<Self, (Failure, String)> {
         let bad = |reason: String| {
             (Failure::new(FailureKind::BadInput, reason), without_credentials(text))
         };
-        let mut url = Url::parse(text).map_err(|error| {
+        let (mut url, origin) = near.parse(text).map_err(|error| {
             bad(match error {
                 _ if text.is_empty() => "there is no URL".to_owned(),
                 _ if text.contains(char::is_whitespace) => {
@@ -128,7 +139,7 @@ impl Target {
                 other => format!("not a URL: {other}"),
             })
         })?;
-        let Some(origin) = Origin::of(&url) else {
+        let Some(origin) = origin else {
             return Err(bad(match url.scheme() {
                 // What looks like a scheme may be a host: localhost:8000/x.
                 scheme if !text.contains("://") && !scheme.contains('+') => {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::committer::{Committer, Entry, Step};
 use super::home::Home;
@@ -20,7 +20,7 @@ use super::survey::Survey;
 use crate::error::Error;
 use crate::item::{FileName, Hash, HashAlgorithm, Position};
 use crate::outcome::{Failure, FailureKind, GetOutcome, GetVerdict, Outcome, Selector, Timing};
-use crate::plan::ShardLimits;
+use crate::plan::{ShardLimits, defaults};
 use crate::sink::{
     Files, Finished, Gathering, HashWish, Left, Lines, Shards, Sink, Spot, Staging, Unit, Wanted,
     tar,
@@ -665,7 +665,7 @@ fn a_recorder_that_is_behind_catches_up() {
     let work = async {
         let room = recorder.room();
         loop {
-            recorder.send(true);
+            recorder.send(true, Instant::now());
             let behind = recorder.is_behind();
             let committed = std::future::poll_fn(|cx| recorder.poll_committed(cx));
             tokio::select! {
@@ -682,6 +682,26 @@ fn a_recorder_that_is_behind_catches_up() {
     assert!(recorder.finish(true).unwrap().is_empty());
 }
 
+#[test]
+fn outcomes_wait_a_moment_for_others_unless_nothing_more_comes() {
+    let world = World::new(Form::Lines, false, 1);
+    let opened = world.open(Want::Nothing).unwrap();
+    let mut recorder = Recorder::start(opened.committer).unwrap();
+    let put = |recorder: &mut Recorder<_>, position| {
+        let outcome = outcome(position, false, 0);
+        recorder.put(Entry { outcome, ticket: None, weight: 7, left: Left::Nothing });
+    };
+    put(&mut recorder, 0);
+    let again = recorder.send(false, Instant::now()).unwrap();
+    assert!(again <= Instant::now() + defaults::RECORD_GATHER);
+    put(&mut recorder, 1);
+    assert_eq!(recorder.send(false, again - Duration::from_nanos(1)), Some(again), "by the first");
+    assert_eq!(recorder.send(false, again), None);
+    put(&mut recorder, 2);
+    assert_eq!(recorder.send(true, Instant::now()), None);
+    assert_eq!(recorder.finish(true).unwrap().len(), 3);
+}
+
 /// The system tells of a failed sync once: the end of a run must not take the next one's word.
 #[test]
 fn a_sync_that_failed_is_not_forgotten_at_the_end() {
@@ -696,6 +716,6 @@ fn a_sync_that_failed_is_not_forgotten_at_the_end() {
     });
     // Lines and records are written, then all is synced: that one fails.
     world.fs.fail_at(2, Fault::Error(ErrorKind::Other));
-    recorder.send(true);
+    recorder.send(true, Instant::now());
     assert!(recorder.finish(true).is_err());
 }

@@ -12,7 +12,7 @@ use super::segment::LedgerKind;
 use crate::item::{Hash, HashAlgorithm, Position};
 use crate::outcome::{
     Failure, FailureKind, GetOutcome, GetVerdict, Outcome, Phase, ProbeOutcome, ProbeVerdict,
-    Timing, microseconds,
+    Timing, Wildcard, microseconds,
 };
 use crate::report::{Class, Tallied};
 use crate::sink::{Sample, Spot};
@@ -75,6 +75,8 @@ mod tag {
     pub(super) const RECORDS: u32 = 90;
     /// One of them, in presentation form.
     pub(super) const PRESENTED: u32 = 91;
+    /// Whether a wildcard answers for the name, where that was tested: 0 no, 1 yes, 2 nobody knows.
+    pub(super) const WILDCARD: u32 = 92;
 }
 
 /// An outcome that can be written down and read again.
@@ -90,6 +92,22 @@ pub(crate) trait Recorded: Outcome + Serialize + Sized {
 
     /// Where its bytes are now.
     fn placed(&mut self, path: Option<PathBuf>, spot: &Spot);
+}
+
+impl<O: Recorded> Recorded for Box<O> {
+    const KIND: LedgerKind = O::KIND;
+
+    fn write(&self, fields: &mut Fields<'_>) {
+        (**self).write(fields);
+    }
+
+    fn read(body: &[u8]) -> Option<Self> {
+        O::read(body).map(Self::new)
+    }
+
+    fn placed(&mut self, path: Option<PathBuf>, spot: &Spot) {
+        (**self).placed(path, spot);
+    }
 }
 
 /// Writes a record.
@@ -414,6 +432,9 @@ impl Recorded for ProbeOutcome {
             address_field(fields, tag::SERVER, server.ip());
             fields.number(tag::SERVER_PORT, server.port().into());
         }
+        if let Some(wildcard) = self.wildcard {
+            fields.number(tag::WILDCARD, wildcard_number(wildcard));
+        }
     }
 
     fn read(body: &[u8]) -> Option<Self> {
@@ -454,6 +475,7 @@ impl Recorded for ProbeOutcome {
                         server.set_port(port);
                     }
                 }
+                tag::WILDCARD => outcome.wildcard = wildcard(value),
                 _ => {}
             }
         }
@@ -474,6 +496,20 @@ const PHASES: [(Phase, u32); Phase::ALL.len()] = [
     (Phase::FirstByte, tag::FIRST_BYTE),
     (Phase::Body, tag::BODY),
 ];
+
+fn wildcard_number(wildcard: Wildcard) -> u64 {
+    match wildcard {
+        Wildcard::No => 0,
+        Wildcard::Yes => 1,
+        Wildcard::Unsure => 2,
+    }
+}
+
+/// None where it says what this version does not know.
+fn wildcard(value: Value<'_>) -> Option<Wildcard> {
+    let all = [Wildcard::No, Wildcard::Yes, Wildcard::Unsure];
+    all.into_iter().find(|wildcard| value.number() == Some(wildcard_number(*wildcard)))
+}
 
 fn hash_number(algorithm: HashAlgorithm) -> u8 {
     match algorithm {
@@ -621,5 +657,34 @@ mod tests {
             assert_eq!(ProbeOutcome::read(&bytes).unwrap().records, outcome.records);
             assert_eq!(Seen::parse(&bytes).unwrap().spot(), spot);
         }
+    }
+    #[test]
+    fn whether_a_wildcard_answers_comes_back() {
+        let of = |wildcard| ProbeOutcome {
+            position: Position(5),
+            name: "a.example".to_owned(),
+            verdict: ProbeVerdict::Found,
+            addresses: vec!["192.0.2.1".parse().unwrap()],
+            records: None,
+            ttl: Some(300),
+            rcode: Some(0),
+            server: None,
+            attempts: 1,
+            elapsed: Duration::from_millis(5),
+            failure: None,
+            wildcard,
+        };
+        let untested = written(&of(None), &Spot::default());
+        for wildcard in [Wildcard::Yes, Wildcard::No, Wildcard::Unsure] {
+            let bytes = written(&of(Some(wildcard)), &Spot::default());
+            assert_eq!(json(&ProbeOutcome::read(&bytes).unwrap()), json(&of(Some(wildcard))));
+            // One field more than a record has that knows nothing of it, as older ones are.
+            assert_eq!(bytes.strip_prefix(&*untested).map(<[u8]>::len), Some(3));
+        }
+        assert_eq!(ProbeOutcome::read(&untested).unwrap().wildcard, None);
+        // What a later version may say.
+        let mut later = untested;
+        Fields(&mut later).number(tag::WILDCARD, 7);
+        assert_eq!(json(&ProbeOutcome::read(&later).unwrap()), json(&of(None)));
     }
 }

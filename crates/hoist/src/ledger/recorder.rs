@@ -14,6 +14,7 @@ use super::record::Recorded;
 use crate::error::Error;
 use crate::input::ListIdentity;
 use crate::item::Position;
+use crate::plan::defaults;
 use crate::sys::Fs;
 
 /// The I/O thread's way to the thread that writes the ledger, and back. Nothing here waits but
@@ -30,6 +31,8 @@ pub(crate) struct Recorder<O> {
     thread: Option<JoinHandle<Result<Vec<Committed<O>>, Error>>>,
     /// The thread has taken a task: there is room for another.
     room: Arc<Notify>,
+    /// It has not taken what was to be handed over.
+    behind: bool,
     held: usize,
     weight: usize,
     /// The thread knows that nothing more comes for now.
@@ -41,7 +44,8 @@ enum Task<O> {
     Note(BlockNote, Vec<u8>),
     Known(ListIdentity),
     Skip(Vec<(Position, u64)>),
-    Take(Vec<Entry<O>>),
+    /// The first of them came then.
+    Take(Vec<Entry<O>>, Instant),
     /// Nothing more comes for now: what waits need not wait for more.
     Hurry,
     /// What was asked for is synced.
@@ -81,6 +85,7 @@ impl<O: Recorded> Recorder<O> {
             committed: told,
             thread: Some(thread),
             room,
+            behind: false,
             held: 0,
             weight: 0,
             hurried: true,
@@ -102,13 +107,14 @@ impl<O: Recorded> Recorder<O> {
         self.pending.push_back(Task::Skip(runs));
     }
 
+    /// Takes an outcome, to go with the next [`Recorder::send`].
     pub(crate) fn put(&mut self, entry: Entry<O>) {
         self.held += 1;
         self.weight += entry.weight;
         self.hurried = false;
         match self.pending.back_mut() {
-            Some(Task::Take(entries)) if entries.len() < BATCH => entries.push(entry),
-            _ => self.pending.push_back(Task::Take(vec![entry])),
+            Some(Task::Take(entries, _)) if entries.len() < BATCH => entries.push(entry),
+            _ => self.pending.push_back(Task::Take(vec![entry], Instant::now())),
         }
     }
 
@@ -125,7 +131,7 @@ impl<O: Recorded> Recorder<O> {
     /// Whether it has tasks that the thread had no room for; [`Recorder::room`] tells when to try
     /// again.
     pub(crate) fn is_behind(&self) -> bool {
-        !self.pending.is_empty()
+        self.behind
     }
 
     /// Whether more lines may be read.
@@ -137,23 +143,37 @@ impl<O: Recorded> Recorder<O> {
         Arc::clone(&self.room)
     }
 
-    /// Hands over what waits, as far as there is room. `idle`: nothing more comes for now.
-    pub(crate) fn send(&mut self, idle: bool) {
+    /// Hands over what waits, as far as there is room. `idle`: nothing more comes for now; else the last
+    /// outcomes wait a moment for others, as it costs as much to wake the thread as to write down a few.
+    /// When to call again, where they do.
+    pub(crate) fn send(&mut self, idle: bool, now: Instant) -> Option<Instant> {
         if idle && !self.hurried {
             self.hurried = true;
             self.pending.push_back(Task::Hurry);
         }
+        self.behind = false;
         while let Some(task) = self.pending.pop_front() {
+            if let (Task::Take(entries, since), false, true) =
+                (&task, idle, self.pending.is_empty())
+                && entries.len() < BATCH
+                && now < *since + defaults::RECORD_GATHER
+            {
+                let again = *since + defaults::RECORD_GATHER;
+                self.pending.push_front(task);
+                return Some(again);
+            }
             match self.tasks.try_send(task) {
                 Ok(()) => {}
                 Err(TrySendError::Full(task)) => {
                     self.pending.push_front(task);
-                    return;
+                    self.behind = true;
+                    break;
                 }
                 // The thread has told why it ended.
-                Err(TrySendError::Disconnected(_)) => return,
+                Err(TrySendError::Disconnected(_)) => break,
             }
         }
+        None
     }
 
     /// Outcomes that are committed.
@@ -292,12 +312,12 @@ impl<O: Recorded> Writing<O> {
             Task::Note(note, copy) => self.committer.note(note, &copy)?,
             Task::Known(list) => self.committer.known(list),
             Task::Skip(runs) => self.committer.skip(&runs),
-            Task::Take(entries) => {
+            Task::Take(entries, since) => {
                 let now = SystemTime::now();
                 for entry in entries {
                     self.committer.take(entry, now)?;
                 }
-                self.pace.took(Instant::now(), self.committer.open_group());
+                self.pace.took(since, self.committer.open_group());
             }
             Task::Hurry => self.pace.hurry(),
             Task::Synced(done) => {

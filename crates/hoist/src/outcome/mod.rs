@@ -46,3 +46,18 @@ pub(crate) trait Outcome: Send + 'static {
     /// Bytes that it takes, about.
     fn weight(&self) -> usize;
 }
+
+/// One that is large is moved in a box: it goes through a dozen hands.
+impl<O: Outcome> Outcome for Box<O> {
+    fn position(&self) -> Position {
+        (**self).position()
+    }
+
+    fn tally(&self) -> Tallied<'_> {
+        (**self).tally()
+    }
+
+    fn weight(&self) -> usize {
+        (**self).weight()
+    }
+}

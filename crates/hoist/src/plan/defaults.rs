@@ -136,7 +136,7 @@ pub const TLS_SESSIONS: usize = 4 * IDLE_CONNECTIONS;
 /// Bytes of bodies between the network and the writers, at most.
 pub const WRITE_BACKLOG: usize = 16 << 20;
 
-/// Threads that write files.
+/// Threads that write files, at most: no more than there are cores.
 pub const WRITERS: NonZeroUsize = count(2);
 
 /// For all queries about a name together.
@@ -199,6 +199,10 @@ pub const SYSTEM_THREADS_MAX: usize = 512;
 
 /// Records of outcomes are handed to the system within this time: what a kill can take.
 pub const RECORD_BATCH: Duration = Duration::from_millis(20);
+
+/// Of this time, outcomes may take so long on their way to the thread that writes them: so they come to
+/// it many at a time.
+pub const RECORD_GATHER: Duration = Duration::from_millis(5);
 
 /// The first group of outcomes is committed after this time; each next one may take twice as long.
 pub const GROUP_FIRST: Duration = Duration::from_millis(20);

@@ -76,6 +76,11 @@ impl Job for ProbeJob {
     type End = Lookup;
     type Saved = Infallible;
     type Outcome = ProbeOutcome;
+    type Told = ProbeOutcome;
+
+    fn tell(outcome: ProbeOutcome) -> ProbeOutcome {
+        outcome
+    }
 
     fn read(&mut self, position: Position, line: Line) -> Read<ProbeItem, (), ProbeOutcome> {
         let shown = match line {

@@ -22,9 +22,6 @@ use crate::sink::Left;
 /// Lines looked at, and events taken, before something else has its turn.
 const TURN: usize = 256;
 
-/// Until another look where what was gathered found no room.
-const FULL: Duration = Duration::from_millis(10);
-
 /// The report tells what was found of so many origins,
 const TOLD: usize = 5;
 /// at these intervals.
@@ -45,7 +42,7 @@ pub(super) struct Drive<'a, J: Job> {
     /// Bodies that are whole, and not yet told to be saved.
     saving: usize,
     record: Option<Record<'a, J::Outcome>>,
-    outbox: Outbox<J::Outcome>,
+    outbox: Outbox<J::Outcome, J::Told>,
     random: fastrand::Rng,
     report: Report,
     /// When the report is told again what was found of origins.
@@ -74,7 +71,7 @@ impl<'a, J: Job> Drive<'a, J> {
         schedule: Schedule<J::Origin>,
         reader: Reader,
         record: Option<Record<'a, J::Outcome>>,
-        outbox: Outbox<J::Outcome>,
+        outbox: Outbox<J::Outcome, J::Told>,
         random: fastrand::Rng,
         report: Report,
     ) -> Self {
@@ -119,10 +116,12 @@ impl<'a, J: Job> Drive<'a, J> {
             self.take_lines();
             self.wake(now);
             self.start(now);
-            let flushed = self.job.flush();
-            if let Err(error) = self.commit() {
-                return self.fail(error);
-            }
+            let idle = self.schedule.in_flight() == 0 && self.block.is_none();
+            let flush = self.job.flush(idle, now);
+            let commit = match self.commit(idle, now) {
+                Ok(again) => again,
+                Err(error) => return self.fail(error),
+            };
             if !self.send() {
                 return Stop::Cancelled;
             }
@@ -138,7 +137,7 @@ impl<'a, J: Job> Drive<'a, J> {
                 continue;
             }
             let wants_lines = !self.input_ended && self.block.is_none() && self.has_room();
-            let next_wake = self.schedule.next_wake();
+            let next_wake = [self.schedule.next_wake(), flush, commit].into_iter().flatten().min();
             let behind = self.record.as_ref().is_some_and(|record| record.recorder.is_behind());
             tokio::select! {
                 biased;
@@ -154,7 +153,6 @@ impl<'a, J: Job> Drive<'a, J> {
                     }
                 }
                 () = taken(room.as_deref()), if behind => {}
-                () = tokio::time::sleep(FULL), if !flushed => {}
                 committed = poll_fn(|cx| match &mut self.record {
                     Some(record) => record.recorder.poll_committed(cx),
                     None => Poll::Pending,
@@ -276,16 +274,16 @@ impl<'a, J: Job> Drive<'a, J> {
         }
     }
 
-    /// Hands outcomes to the ledger, and takes those that are committed.
-    fn commit(&mut self) -> Result<(), Error> {
-        let idle = self.schedule.in_flight() == 0 && self.saving == 0 && self.block.is_none();
-        let Some(record) = &mut self.record else { return Ok(()) };
-        record.recorder.send(idle);
+    /// Hands outcomes to the ledger, and takes those that are committed. When to call again, where some
+    /// were kept back for more.
+    fn commit(&mut self, idle: bool, now: Instant) -> Result<Option<Instant>, Error> {
+        let Some(record) = &mut self.record else { return Ok(None) };
+        let again = record.recorder.send(idle && self.saving == 0, now);
         let mut cx = Context::from_waker(Waker::noop());
         if let Poll::Ready(committed) = record.recorder.poll_committed(&mut cx) {
             self.take_committed(committed?);
         }
-        Ok(())
+        Ok(again)
     }
 
     fn take_committed(&mut self, committed: Vec<Committed<J::Outcome>>) {

@@ -1,6 +1,6 @@
 use std::hash::Hash;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
@@ -25,6 +25,11 @@ pub(crate) trait Job {
     type Saved;
     /// What the run is for.
     type Outcome: Recorded;
+    /// What the reader of the run gets of it.
+    type Told: 'static;
+
+    /// An outcome goes to the reader of the run.
+    fn tell(outcome: Self::Outcome) -> Self::Told;
 
     /// Makes an item of a line; or its outcome, where the line can't be asked.
     fn read(
@@ -48,10 +53,10 @@ pub(crate) trait Job {
         true
     }
 
-    /// The loop is about to wait: what was gathered goes on its way. False when it has no room there,
-    /// and this is to be called again soon.
-    fn flush(&mut self) -> bool {
-        true
+    /// The loop is about to wait: what was gathered goes on its way, if it is enough or nothing more
+    /// comes (`idle`). Else when to call again.
+    fn flush(&mut self, _idle: bool, _now: Instant) -> Option<Instant> {
+        None
     }
 
     /// Nothing is under way but attempts.

@@ -81,9 +81,9 @@ impl<O: Recorded> Kept<O> {
 
 /// Runs `work` and lets the ledger come to its end with it: what was answered is committed, however
 /// the run ended. The lock is to be held until nothing of the run writes there any more.
-pub(super) fn with_ledger<O: Recorded>(
+pub(super) fn with_ledger<O: Recorded, T>(
     mut kept: Option<Kept<O>>,
-    run: &StartedRun<O>,
+    run: &StartedRun<T>,
     work: impl FnOnce(Option<&mut Kept<O>>) -> Stop,
 ) -> (Stop, Option<File>) {
     let stop = work(kept.as_mut());

@@ -118,8 +118,10 @@ fn sink(
     source: &Source,
     run: &StartedRun<GetOutcome>,
     random: u64,
-) -> Result<(Writers, Option<Kept<GetOutcome>>), Error> {
-    let writers = defaults::WRITERS.get();
+) -> Result<(Writers, Option<Kept<Box<GetOutcome>>>), Error> {
+    // More than can run at once only take turns at the same locks.
+    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let writers = defaults::WRITERS.get().min(cores);
     match (&plan.sink, &plan.ledger) {
         (SinkPlan::Directory { root, .. }, Some(ledger)) => {
             let home = Home::of_folder(root);
@@ -245,7 +247,7 @@ async fn drive<J: Job>(
     policy: Policy,
     source: Source,
     mut kept: Option<&mut Kept<J::Outcome>>,
-    run: &StartedRun<J::Outcome>,
+    run: &StartedRun<J::Told>,
     random: fastrand::Rng,
 ) -> Stop {
     let recall = kept.as_mut().and_then(|kept| kept.recall.take());
@@ -265,7 +267,7 @@ async fn drive<J: Job>(
         list: kept.list,
         skipped: Vec::new(),
     });
-    let outbox = Outbox::new(run.outcomes.clone(), run.ordered && !ordered_record);
+    let outbox = Outbox::new(run.outcomes.clone(), run.ordered && !ordered_record, J::tell);
     let schedule = Schedule::new(limits, policy);
     let report = run.report.clone();
     Drive::new(job, schedule, reader, record, outbox, random, report).run(&run.cancel).await

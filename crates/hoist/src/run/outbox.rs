@@ -11,8 +11,10 @@ use crate::schedule::Ticket;
 /// Outcomes on their way to the reader of the run, in batches; in the order of the list where
 /// that is asked for. What waits here keeps its admission.
 #[derive(Debug)]
-pub(super) struct Outbox<O> {
-    sender: mpsc::Sender<Message<O>>,
+pub(super) struct Outbox<O, T> {
+    sender: mpsc::Sender<Message<T>>,
+    /// What the reader gets of an outcome.
+    tell: fn(O) -> T,
     ready: VecDeque<Parcel<O>>,
     order: Option<Order<Parcel<O>>>,
     /// Bytes of all that waits here.
@@ -31,10 +33,10 @@ pub(super) struct Parcel<O> {
 const BATCH: usize = 256;
 const BATCH_BYTES: usize = 128 << 10;
 
-impl<O> Outbox<O> {
-    pub(super) fn new(sender: mpsc::Sender<Message<O>>, ordered: bool) -> Self {
+impl<O: Send + 'static, T: 'static> Outbox<O, T> {
+    pub(super) fn new(sender: mpsc::Sender<Message<T>>, ordered: bool, tell: fn(O) -> T) -> Self {
         let order = ordered.then(Order::new);
-        Self { sender, ready: VecDeque::new(), order, weight: 0 }
+        Self { sender, tell, ready: VecDeque::new(), order, weight: 0 }
     }
 
     /// An outcome will come for this position. Called in the order of the list.
@@ -105,7 +107,8 @@ impl<O> Outbox<O> {
                 sent(&parcel.outcome, parcel.ticket);
                 parcel.outcome
             });
-            permit.send(Message::Batch(batch.collect()));
+            let batch: Vec<O> = batch.collect();
+            permit.send(Message::Batch(Box::new(batch.into_iter().map(self.tell))));
         }
         true
     }
@@ -121,8 +124,8 @@ mod tests {
 
     fn received(receiver: &mut mpsc::Receiver<Message<u64>>) -> Vec<Vec<u64>> {
         let batch = |message| match message {
-            Message::Batch(batch) => batch,
-            other => panic!("{other:?}"),
+            Message::Batch(batch) => batch.collect(),
+            Message::Failed(_) | Message::End => panic!("no batch"),
         };
         std::iter::from_fn(|| receiver.try_recv().ok()).map(batch).collect()
     }
@@ -130,7 +133,7 @@ mod tests {
     #[test]
     fn in_order_means_gaps_hold_back_what_follows() {
         let (sender, mut receiver) = mpsc::channel(8);
-        let mut outbox = Outbox::new(sender, true);
+        let mut outbox = Outbox::new(sender, true, |outcome| outcome);
         for position in [0, 2, 3, 7] {
             outbox.expect(Position(position));
         }
@@ -148,7 +151,7 @@ mod tests {
     #[test]
     fn batches_are_bounded_and_wait_for_room() {
         let (sender, mut receiver) = mpsc::channel(2);
-        let mut outbox = Outbox::new(sender, false);
+        let mut outbox = Outbox::new(sender, false, |outcome| outcome);
         for n in 0..6 {
             outbox.put(Position(n), parcel(n, BATCH_BYTES / 2));
         }

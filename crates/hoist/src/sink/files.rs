@@ -28,7 +28,7 @@ impl Files {
     }
 
     fn temp(&self, position: Position) -> PathBuf {
-        self.parts.join(position.to_string())
+        self.parts.join(position.to_text())
     }
 
     /// Whether a file of this name may be replaced. It is the caller's then.

@@ -142,7 +142,7 @@ impl Sink for Gathering {
             Gathered::Held(held) => Body::Held(held),
             Gathered::Filed(path, _) => Body::Filed(path),
         };
-        Ok(Finished::Left(Left::Member { name: wanted.name.to_text(), body, bytes, crc }))
+        Ok(Finished::Left(Left::Member { name: wanted.name.into_text(), body, bytes, crc }))
     }
 
     fn discard(&mut self, part: Part) -> Result<(), Error> {

@@ -26,6 +26,7 @@ mod staging;
 mod stream;
 pub(crate) mod tar;
 mod unit;
+mod whole;
 mod writer;
 
 #[cfg(fuzzing)]

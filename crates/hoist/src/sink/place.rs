@@ -31,7 +31,7 @@ impl Placer {
     pub(super) fn path(&self, name: &str) -> PathBuf {
         let mut path = PathBuf::with_capacity(self.root.as_os_str().len() + 1 + name.len());
         path.push(&self.root);
-        path.extend(name.split('/'));
+        path.push(name);
         path
     }
 

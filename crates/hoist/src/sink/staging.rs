@@ -30,7 +30,7 @@ impl Sink for Staging {
     type Part = Part;
 
     fn begin(&mut self, wanted: Wanted) -> Result<Part, Error> {
-        let path = self.parts.join(wanted.position.to_string());
+        let path = self.parts.join(wanted.position.to_text());
         let file =
             self.fs.create(&path).map_err(|source| Error::Output { path: path.clone(), source })?;
         Ok(Part { path, file, wanted, bytes: 0, crc: 0 })
@@ -50,7 +50,7 @@ impl Sink for Staging {
 
     fn finish(&mut self, part: Part) -> Result<Finished, Error> {
         let Part { wanted, bytes, crc, .. } = part;
-        Ok(Finished::Left(Left::File { name: wanted.name.to_text(), bytes, crc }))
+        Ok(Finished::Left(Left::File { name: wanted.name.into_text(), bytes, crc }))
     }
 
     fn discard(&mut self, part: Part) -> Result<(), Error> {
@@ -81,9 +81,9 @@ impl Beneath for Staging {
         bytes: u64,
         crc: u32,
     ) -> Result<Finished, Error> {
-        let path = self.parts.join(wanted.position.to_string());
+        let path = self.parts.join(wanted.position.to_text());
         let renamed = self.fs.rename(part, &path);
         renamed.map_err(|source| Error::Output { path, source })?;
-        Ok(Finished::Left(Left::File { name: wanted.name.to_text(), bytes, crc }))
+        Ok(Finished::Left(Left::File { name: wanted.name.into_text(), bytes, crc }))
     }
 }

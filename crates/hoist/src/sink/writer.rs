@@ -4,13 +4,14 @@ use std::num::NonZeroUsize;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 use bytes::Bytes;
-use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::decoding::Undoing;
 use super::hashing::Hashing;
+use super::whole::Whole;
 use super::{Asked, Finished, Kept, Mismatch, See, Sink, Wanted};
 use crate::error::Error;
 use crate::item::{Hash, LateName, Position};
@@ -59,8 +60,8 @@ pub(crate) enum Written {
 #[derive(Debug, Clone)]
 pub(crate) struct Handover {
     threads: Rc<[mpsc::Sender<Vec<Task>>]>,
-    /// Bodies that are whole, for the next [`Handover::flush`]; for each thread.
-    whole: Rc<[RefCell<Vec<Task>>]>,
+    /// Bodies that are whole, for each thread; they go with [`Handover::flush`].
+    whole: Rc<[RefCell<Whole<Task>>]>,
     backlog: Arc<Semaphore>,
     backlog_bytes: usize,
 }
@@ -97,7 +98,7 @@ enum Task {
 /// Batches waiting for their reader.
 const QUEUE: usize = 1024;
 /// Tasks or completions in a batch.
-const BATCH: usize = 64;
+pub(super) const BATCH: usize = 64;
 
 impl Writers {
     /// Starts a thread for each sink.
@@ -197,7 +198,8 @@ impl Handover {
         let task = Task::Write { ticket, begin, chunks, at, finish, _room: room };
         if whole {
             // All that is of an item goes to one thread: that knows what another try has left.
-            self.whole[ticket.0 % self.threads.len()].borrow_mut().push(task);
+            let mut whole = self.whole[ticket.0 % self.threads.len()].borrow_mut();
+            whole.push(task, bytes, Instant::now);
         } else {
             let _ = self.thread(ticket).send(vec![task]).await;
         }
@@ -233,24 +235,11 @@ impl Handover {
         let _ = self.thread(ticket).send(vec![Task::Forget { ticket, position, remove }]).await;
     }
 
-    /// Lets the writers have the bodies that are whole, without waiting. False where they are behind,
-    /// and it is to be called again.
-    pub(crate) fn flush(&self) -> bool {
-        let mut flushed = true;
-        for (thread, whole) in self.threads.iter().zip(&*self.whole) {
-            let mut whole = whole.borrow_mut();
-            while !whole.is_empty() {
-                let rest = if whole.len() > BATCH { whole.split_off(BATCH) } else { Vec::new() };
-                let batch = std::mem::replace(&mut *whole, rest);
-                if let Err(TrySendError::Full(mut batch)) = thread.try_send(batch) {
-                    batch.append(&mut whole);
-                    *whole = batch;
-                    flushed = false;
-                    break;
-                }
-            }
-        }
-        flushed
+    /// Lets the writers have the bodies that are whole, without waiting: where they are enough, or
+    /// nothing more comes for now (`idle`). When to call again, where some stay.
+    pub(crate) fn flush(&self, idle: bool, now: Instant) -> Option<Instant> {
+        let threads = self.threads.iter().zip(&*self.whole);
+        threads.filter_map(|(thread, whole)| whole.borrow_mut().flush(thread, idle, now)).min()
     }
 
     fn thread(&self, ticket: Ticket) -> &mpsc::Sender<Vec<Task>> {

@@ -61,7 +61,8 @@ pub(crate) struct Exchange {
     servers: Vec<Server>,
     sockets: Slab<Socket>,
     queue: VecDeque<Stamped>,
-    tcp_queue: VecDeque<Stamped>,
+    /// Servers at which questions wait for a place among their TCP connections.
+    tcp_servers: VecDeque<usize>,
     waits: Waits,
     wanting: VecDeque<usize>,
     closing: Vec<SocketId>,
@@ -73,6 +74,8 @@ pub(crate) struct Exchange {
     send_at: Option<Instant>,
     /// Nothing over TCP can go earlier.
     tcp_at: Option<Instant>,
+    /// What goes over TCP has waited for the rate, and goes before what goes over UDP.
+    tcp_due: bool,
     /// Questions in the queue, at most, when more are to be asked.
     waiting_max: usize,
     /// When the deadlines of the queue are looked at next.
@@ -95,7 +98,7 @@ impl Exchange {
             servers: servers.iter().map(|at| Server::new(*at, policy.window)).collect(),
             sockets: Slab::new(),
             queue: VecDeque::new(),
-            tcp_queue: VecDeque::new(),
+            tcp_servers: VecDeque::new(),
             waits: Waits::new(policy.timeout, policy.timeout_max),
             wanting: VecDeque::new(),
             closing: Vec::new(),
@@ -105,6 +108,7 @@ impl Exchange {
             rate: policy.rate.map(Rate::new),
             send_at: None,
             tcp_at: None,
+            tcp_due: false,
             waiting_max: 1,
             look_at: None,
             blocked_until: None,
@@ -145,7 +149,7 @@ impl Exchange {
             ttl: u32::MAX,
             plain: false,
             tcp_id: 0,
-            tcp_broke: false,
+            tcp_breaks: 0,
             complaint: None,
             sent: SentList::default(),
         });
@@ -183,7 +187,7 @@ impl Exchange {
         self.pending.is_empty()
             && self.ids.is_empty()
             && self.sockets.iter().all(|(_, socket)| socket.live == 0)
-            && self.servers.iter().all(|server| server.live == 0)
+            && self.servers.iter().all(|server| server.live == 0 && server.places.is_clean())
     }
 
     /// Waits that are kept, with the stale ones.
@@ -202,7 +206,7 @@ impl Exchange {
             None => [self.send_at, self.look_at].into_iter().flatten().min(),
             blocked => blocked,
         };
-        let tcp = self.tcp_at.filter(|_| !self.tcp_queue.is_empty());
+        let tcp = self.tcp_at.filter(|_| !self.tcp_servers.is_empty());
         [wait, queue, tcp].into_iter().flatten().min()
     }
 
@@ -242,6 +246,7 @@ impl Exchange {
                     });
                 }
                 State::Sent | State::Resting | State::Queued => self.enqueue(who.index),
+                State::Place => self.no_place(now, who, server),
                 State::Tcp => self.complain(now, who.index, server, About::Tcp),
             }
         }

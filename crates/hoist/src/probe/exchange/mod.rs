@@ -16,6 +16,7 @@ mod keys;
 mod machine;
 mod pace;
 mod pending;
+mod places;
 mod reasons;
 mod server;
 #[cfg(any(test, feature = "bench"))]

@@ -65,8 +65,16 @@ pub(super) enum State {
     Sent,
     /// Before the next query.
     Resting,
-    /// For a place among the TCP connections, or an answer over one.
+    /// For a place among the TCP connections.
+    Place,
+    /// For an answer over one of them.
     Tcp,
+}
+
+impl State {
+    pub(super) fn is_over_tcp(self) -> bool {
+        matches!(self, Self::Place | Self::Tcp)
+    }
 }
 
 /// A question that has no answer yet.
@@ -103,8 +111,9 @@ pub(super) struct Pending {
     pub(super) plain: bool,
     /// The id of the query over TCP.
     pub(super) tcp_id: u16,
-    /// A connection broke before its answer.
-    pub(super) tcp_broke: bool,
+    /// Connections that broke before its answer. One that it had for itself counts for half of those
+    /// that are borne.
+    pub(super) tcp_breaks: u8,
     pub(super) complaint: Option<Complaint>,
     pub(super) sent: SentList,
 }
@@ -135,6 +144,8 @@ pub(super) enum About {
     Reply(Problem),
     /// The answer was cut, and TCP brought none.
     Tcp,
+    /// The answer was cut, and there was no place among the TCP connections.
+    Place,
 }
 
 /// A query on its way: it may be answered until its question is settled.
@@ -144,6 +155,8 @@ pub(super) struct Sent {
     pub(super) id: u16,
     pub(super) case: Case,
     pub(super) plain: bool,
+    /// It has had a reply that does not settle the question, and takes no place in the window.
+    pub(super) replied: bool,
     pub(super) at: Instant,
 }
 
@@ -169,6 +182,14 @@ impl SentList {
 
     pub(super) fn find(&self, socket: SocketId, id: u16) -> Option<Sent> {
         self.iter().find(|sent| sent.socket == socket && sent.id == id)
+    }
+
+    pub(super) fn set_replied(&mut self, sent: Sent) {
+        if let Some(first) = self.first.as_mut().filter(|first| **first == sent) {
+            first.replied = true;
+        } else if let Some(other) = self.more.iter_mut().find(|other| **other == sent) {
+            other.replied = true;
+        }
     }
 
     pub(super) fn remove(&mut self, sent: Sent) {

@@ -53,7 +53,10 @@ fn complaint(pending: &Pending, servers: &[Server]) -> Option<String> {
     };
     Some(match complaint.about {
         About::Reply(problem) => format!("{server} {problem}{times}"),
-        About::Tcp => format!("{server} cuts its answer and gives none over TCP{times}"),
+        About::Tcp => {
+            format!("{server} has to be asked over TCP, and gives no answer there{times}")
+        }
+        About::Place => format!("{server} has to be asked over TCP, and has enough to do there"),
     })
 }
 

@@ -3,6 +3,7 @@ use std::time::{Duration, Instant};
 
 use super::again::Again;
 use super::case::Keeping;
+use super::places::Places;
 use super::window::{Window, WindowPolicy};
 
 /// A socket that is connected to one server, by the number under which the machine knows it.
@@ -70,12 +71,7 @@ pub(super) struct Server {
     rests: u32,
     pub(super) window: Window,
     pub(super) again: Again,
-    /// Questions over TCP under way.
-    pub(super) tcp: usize,
-    /// How many of them it takes on one connection.
-    pub(super) tcp_at_once: usize,
-    /// Answers since that was changed.
-    tcp_answers: usize,
+    pub(super) places: Places,
 }
 
 impl Server {
@@ -100,9 +96,7 @@ impl Server {
             rests: 0,
             window: Window::new(window),
             again: Again::default(),
-            tcp: 0,
-            tcp_at_once: PIPELINED,
-            tcp_answers: 0,
+            places: Places::new(),
         }
     }
 
@@ -185,35 +179,46 @@ impl Server {
         if let Some(until) = self.window.bursts.blocked_until(now) {
             return Some(until);
         }
-        let underway = self.window.underway() + self.tcp;
-        if underway < self.limit(alone) {
+        let limit = self.limit(alone);
+        if self.has_room(limit) {
             return None;
         }
+        self.tick(now);
+        if self.has_room(limit) { None } else { Some(self.next_room(now)) }
+    }
+
+    /// When there is room for one more question over TCP; `None`: now.
+    pub(super) fn tcp_full_until(&mut self, now: Instant) -> Option<Instant> {
+        self.tick(now);
+        let window = self.window.limit();
+        let has_room = self.underway() < window && self.places.is_free(window);
+        if has_room { None } else { Some(self.next_room(now)) }
+    }
+
+    fn tick(&mut self, now: Instant) {
         self.window.tick(now);
-        if self.window.underway() + self.tcp < self.limit(alone) {
-            return None;
-        }
-        Some(self.window.next_room().unwrap_or(now + PAUSE))
+        self.places.tick(now);
+    }
+
+    /// Whether one more may go over UDP. What waits for TCP is older, and goes first.
+    fn has_room(&self, limit: usize) -> bool {
+        self.underway() + usize::from(self.places.is_wanted(self.window.limit())) < limit
+    }
+
+    fn next_room(&self, now: Instant) -> Instant {
+        let next = [self.window.next_room(), self.places.next_free()];
+        next.into_iter().flatten().min().unwrap_or(now + PAUSE)
+    }
+
+    /// Queries that take a place in the window.
+    pub(super) fn underway(&self) -> usize {
+        self.window.underway() + self.places.taken()
     }
 
     /// Queries under way at once, at most.
     pub(super) fn limit(&self, alone: bool) -> usize {
         let limit = self.window.limit();
         if alone || self.last_reply.is_some() { limit } else { limit.min(UNTRIED) }
-    }
-
-    /// It takes what it was given, and perhaps more.
-    pub(super) fn answered_over_tcp(&mut self) {
-        self.tcp_answers += 1;
-        if self.tcp_answers >= 16 * self.tcp_at_once {
-            self.tcp_answers = 0;
-            self.tcp_at_once = (2 * self.tcp_at_once).min(PIPELINED);
-        }
-    }
-
-    /// Questions over TCP at once, at most.
-    pub(super) fn tcp_max(&self) -> usize {
-        self.tcp_at_once * CONNECTIONS
     }
 }
 

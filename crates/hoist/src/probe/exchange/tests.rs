@@ -1,3 +1,4 @@
+mod over_tcp;
 mod servers;
 
 use std::collections::HashMap;
@@ -529,10 +530,10 @@ fn what_is_cut_goes_over_tcp() {
     let (silent, wrong) = (asked[0].0, asked[1].0);
     let answer = Answer::to(&asked[1].1).id(1).a("n9.example", [6, 6, 6, 6]).bytes();
     world.exchange.tcp_ended(world.now, wrong, TcpEnd::Answer(&answer));
-    assert_eq!(silent.deadline, world.now + 4000 * MS);
+    assert_eq!(silent.deadline, world.now + 2000 * MS);
     world.pass(100 * MS);
     assert_eq!(world.sent().len(), 1);
-    world.pass(3900 * MS);
+    world.pass(1900 * MS);
     world.exchange.tcp_ended(world.now, silent, TcpEnd::Silence);
     assert!(world.settled().is_none());
     assert_eq!(world.exchange.len(), 2);

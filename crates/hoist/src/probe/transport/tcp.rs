@@ -229,10 +229,16 @@ impl<E: Ended> Talk<E> {
         self.end(&question, TcpEnd::Answer(message));
     }
 
-    /// When a question is overdue, or the connection has been idle for long enough.
+    /// When a question is overdue, or the connection has been idle or silent for long enough.
     fn next_look(&self) -> Instant {
         let deadlines = self.asked.iter().map(|question| question.tcp.deadline);
-        deadlines.min().unwrap_or(self.last + IDLE)
+        deadlines.min().map_or(self.last + IDLE, |first| first.min(self.last + self.patience()))
+    }
+
+    /// For how long it may bring nothing at all. Who has less time for his answer than that has his own
+    /// deadline.
+    fn patience(&self) -> Duration {
+        self.asked.iter().map(|question| question.tcp.patience).max().unwrap_or(IDLE)
     }
 
     /// False when the connection is of no use any more.
@@ -240,16 +246,16 @@ impl<E: Ended> Talk<E> {
         if self.asked.is_empty() {
             return now < self.last + IDLE;
         }
+        let is_silent = self.last + self.patience() <= now;
         let (late, asked) = std::mem::take(&mut self.asked)
             .into_iter()
             .partition::<Vec<_>, _>(|question| question.tcp.deadline <= now);
         self.asked = asked;
-        // Whoever waits behind an answer that does not come has a better chance elsewhere.
-        let goes_on = late.is_empty();
         for question in late {
             self.end(&question, TcpEnd::Silence);
         }
-        goes_on
+        // Whoever waits behind silence has a better chance on another connection.
+        !is_silent
     }
 
     /// All that have no answer are told so.
@@ -302,5 +308,107 @@ fn question_of(message: &[u8]) -> Option<&[u8]> {
             length @ 1..=63 => at += length + 1,
             _ => return None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use tokio::task::LocalSet;
+
+    use super::*;
+    use crate::probe::answers::{Answer, name};
+    use crate::probe::chance::Case;
+    use crate::probe::message::write_query;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    /// What became of the questions, by the addresses of their names, and after how long.
+    type Ends = Rc<RefCell<Vec<(u16, &'static str, Duration)>>>;
+
+    /// Answers what has an even id, on as many connections as come; tells of each.
+    async fn serve(listener: TcpListener, accepted: Rc<Cell<usize>>) {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            accepted.set(accepted.get() + 1);
+            tokio::task::spawn_local(async move {
+                while let Ok(length) = stream.read_u16().await {
+                    let mut query = vec![0; length.into()];
+                    stream.read_exact(&mut query).await.unwrap();
+                    if query[1] % 2 == 0 {
+                        let answer = Answer::to(&query).bytes();
+                        stream.write_u16(answer.len() as u16).await.unwrap();
+                        stream.write_all(&answer).await.unwrap();
+                    }
+                }
+            });
+        }
+    }
+
+    /// Asks with each id at its time, and tells how they ended; with how many connections.
+    fn ends(
+        questions: &[(u16, Duration)],
+        until: Duration,
+    ) -> (Vec<(u16, &'static str, Duration)>, usize) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let local = LocalSet::new();
+        let accepted = Rc::new(Cell::new(0));
+        let ends = Ends::default();
+        let (seen, times) = (Rc::clone(&accepted), Rc::clone(&ends));
+        local.block_on(&runtime, async move {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            tokio::task::spawn_local(serve(listener, seen));
+            let start = Instant::now();
+            let ended = move |tcp: Tcp, end: TcpEnd<'_>| {
+                let end = match end {
+                    TcpEnd::Answer(_) => "answer",
+                    TcpEnd::Silence => "silence",
+                    TcpEnd::Broken { .. } => "broken",
+                };
+                times.borrow_mut().push((tcp.nth(), end, start.elapsed()));
+            };
+            let mut connections = Connections::new(TaskTracker::new(), ended);
+            for (id, at) in questions {
+                sleep_until((start + *at).into()).await;
+                let mut query = Vec::new();
+                let host = name("a.example");
+                write_query(
+                    &mut query,
+                    *id,
+                    &host,
+                    Case::SMALL,
+                    domain::base::iana::Rtype::A,
+                    true,
+                );
+                connections.ask(Tcp::of(*id, address, start + *at + 400 * MS, 400 * MS), &query);
+            }
+            sleep_until((start + until).into()).await;
+        });
+        let all = ends.borrow().clone();
+        (all, accepted.get())
+    }
+
+    #[test]
+    fn alone_a_silent_connection_is_closed_and_those_behind_are_told() {
+        // Two connections, as there are two questions; the third goes behind one of them.
+        let (all, accepted) = ends(&[(1, 0 * MS), (3, 5 * MS), (5, 250 * MS)], 550 * MS);
+        let told: Vec<_> = all.iter().map(|(id, end, _)| (*id, *end)).collect();
+        assert_eq!(told, [(1, "silence"), (5, "broken"), (3, "silence")]);
+        assert!(all.iter().all(|(.., at)| (395 * MS..540 * MS).contains(at)), "{all:?}");
+        assert_eq!(accepted, 2);
+    }
+
+    #[test]
+    fn alone_one_silence_among_answers_closes_nothing() {
+        let questions: Vec<_> = [(1, 0), (3, 5), (2, 300), (4, 310), (6, 420), (8, 430)]
+            .map(|(id, at)| (id, at * MS))
+            .into();
+        let (all, accepted) = ends(&questions, 600 * MS);
+        let of = |end| all.iter().filter(|(_, told, _)| *told == end).count();
+        assert_eq!((of("answer"), of("silence"), accepted), (4, 2, 2), "{all:?}");
     }
 }

@@ -122,7 +122,7 @@ impl Exchange {
 
     /// Whether a smaller part of its window is taken.
     fn has_more_room(&self, at: usize, than: usize) -> bool {
-        let taken = |at: usize| self.servers[at].window.underway() + self.servers[at].tcp;
+        let taken = |at: usize| self.servers[at].underway();
         let limit = |at: usize| self.servers[at].limit(false);
         // Both are bounded by what memory holds.
         taken(at).saturating_mul(limit(than)) < taken(than).saturating_mul(limit(at))

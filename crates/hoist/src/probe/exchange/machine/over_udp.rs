@@ -38,6 +38,10 @@ impl Exchange {
                 self.send_at = Some(until);
                 return None;
             }
+            if self.tcp_due {
+                self.send_at = Some(now);
+                return None;
+            }
             let pending = &self.pending[who.index as usize];
             if pending.deadline <= now {
                 self.queue.pop_front();
@@ -128,7 +132,7 @@ impl Exchange {
         pending.queries += 1;
         let breaks_case = self.servers[at].keeping == Keeping::Broken;
         let case = if breaks_case { Case::SMALL } else { case };
-        pending.sent.push(Sent { socket, id, case, plain, at: now });
+        pending.sent.push(Sent { socket, id, case, plain, replied: false, at: now });
         message::write_query(buffer, id, &pending.name, case, pending.rtype, !plain);
         let handle = Handle { index, serial: pending.serial };
         self.wait_for_answer(now, who, at);

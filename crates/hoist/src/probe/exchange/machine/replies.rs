@@ -62,8 +62,13 @@ impl Exchange {
             self.servers[at].plain = true;
         }
         match reply {
-            Reply::Cut if pending.state == State::Tcp => {}
-            Reply::Cut => self.ask_over_tcp(now, index, at),
+            Reply::Cut => {
+                let is_over_tcp = pending.state.is_over_tcp();
+                self.take_place_back(index, sent);
+                if !is_over_tcp {
+                    self.ask_over_tcp(now, index, at);
+                }
+            }
             Reply::Useless(problem) => {
                 let is_last = pending.state == State::Sent && pending.sent.last() == Some(sent);
                 self.forget(index, sent);
@@ -94,17 +99,6 @@ impl Exchange {
         }
         let same = sent.case.is_of(name.as_wire(), message::name_of(bytes, name));
         self.servers[at].keeping.answered(same)
-    }
-
-    /// The question goes over TCP from now on, and to the server `at`; but it does not wait for a
-    /// place there longer than for an answer.
-    pub(super) fn ask_over_tcp(&mut self, now: Instant, index: u32, at: usize) {
-        let pending = &mut self.pending[index as usize];
-        pending.server = Some(at);
-        let deadline = pending.deadline.min(now + self.policy.timeout_max);
-        let who = self.enter(index, State::Tcp);
-        self.tcp_queue.push_back(who);
-        self.waits.until(deadline, who);
     }
 
     /// A reply that brings the question further.
@@ -145,6 +139,7 @@ impl Exchange {
         pending.tries = 0;
         pending.quick = 0;
         pending.useless = 0;
+        pending.tcp_breaks = 0;
         pending.complaint = None;
         pending.stay = true;
         if pending.aliases > ALIASES_MAX {
@@ -233,7 +228,7 @@ impl Exchange {
             server: complaint.map(|complaint| self.servers[complaint.server].address),
             rcode: complaint.and_then(|complaint| match complaint.about {
                 About::Reply(problem) => problem.rcode(),
-                About::Tcp => None,
+                About::Tcp | About::Place => None,
             }),
             queries: pending.queries,
         });
@@ -243,6 +238,17 @@ impl Exchange {
     pub(super) fn take_out(&mut self, index: u32) -> Pending {
         self.forget_all(index);
         self.pending.remove(index as usize)
+    }
+
+    /// The query has had a reply, and may have another: its id stays valid, its place in the window is
+    /// free.
+    fn take_place_back(&mut self, index: u32, sent: Sent) {
+        if !sent.replied
+            && let Some(socket) = self.sockets.get(sent.socket.0 as usize)
+        {
+            self.servers[socket.server].window.ended(sent.at);
+            self.pending[index as usize].sent.set_replied(sent);
+        }
     }
 
     /// No answer counts any more to what was asked so far.
@@ -260,7 +266,9 @@ impl Exchange {
         socket.live -= 1;
         let server = &mut self.servers[socket.server];
         server.live -= 1;
-        server.window.ended(sent.at);
+        if !sent.replied {
+            server.window.ended(sent.at);
+        }
         if socket.retired && socket.live == 0 {
             self.close(sent.socket);
         }

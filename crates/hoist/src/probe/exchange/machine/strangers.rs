@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Exchange, State, narrow};
+use super::{Exchange, narrow};
 use crate::probe::exchange::server::SocketId;
 use crate::probe::message;
 
@@ -55,7 +55,7 @@ impl Exchange {
     /// is being asked over TCP, it goes on so.
     pub(super) fn distrust(&mut self, now: Instant, index: u32, at: usize) {
         self.forget_all(index);
-        if self.pending[index as usize].state != State::Tcp {
+        if !self.pending[index as usize].state.is_over_tcp() {
             self.ask_over_tcp(now, index, at);
         }
     }

@@ -1,4 +1,4 @@
-//! Several servers, tries, rates and TCP.
+//! Several servers, tries and rates.
 
 use super::*;
 
@@ -231,65 +231,4 @@ fn what_our_sockets_drop_cuts_the_window() {
         world.pass(MS);
     }
     assert_eq!(sent, 700);
-}
-
-/// Questions whose answers were cut, on their way over TCP.
-fn over_tcp(world: &mut World, questions: usize) -> Vec<(Tcp, Vec<u8>)> {
-    for owner in 0..questions {
-        world.ask(owner);
-    }
-    while world.exchange.len() > 0 {
-        let sent = world.sent();
-        if sent.is_empty() {
-            break;
-        }
-        for query in sent {
-            world.receive(&query, &query.answer().cut().bytes());
-        }
-        world.pass(MS);
-    }
-    next_over_tcp(world)
-}
-
-fn next_over_tcp(world: &mut World) -> Vec<(Tcp, Vec<u8>)> {
-    let (mut asked, mut buffer) = (Vec::new(), Vec::new());
-    while let Some(tcp) = world.exchange.poll_tcp(world.now, &mut buffer) {
-        asked.push((tcp, buffer.clone()));
-    }
-    asked
-}
-
-fn answer(world: &mut World, tcp: Tcp, query: &[u8]) {
-    let bytes = Answer::to(query).a(&question_of(query).0, [192, 0, 2, 1]).bytes();
-    world.exchange.tcp_ended(world.now, tcp, TcpEnd::Answer(&bytes));
-    assert!(world.is_found());
-}
-
-#[test]
-fn what_a_connection_leaves_is_asked_on_another() {
-    let mut world = World::new(1);
-    let mut asked = over_tcp(&mut world, 40);
-    assert_eq!(asked.len(), 40);
-    // It answers five on each connection, then closes it.
-    for left in [35, 30, 25] {
-        for (tcp, query) in asked.drain(..5) {
-            answer(&mut world, tcp, &query);
-        }
-        for (tcp, _) in asked.drain(..) {
-            let end = TcpEnd::Broken { answered: 5, waiting: 35 };
-            world.exchange.tcp_ended(world.now, tcp, end);
-        }
-        assert_eq!(world.exchange.len(), left);
-        asked = next_over_tcp(&mut world);
-        assert_eq!(asked.len(), 10, "as many as it answered on two connections");
-    }
-    // One that answers nobody, alone with a question, has one more chance.
-    for (tcp, _) in asked.drain(..) {
-        world.exchange.tcp_ended(world.now, tcp, TcpEnd::Broken { answered: 0, waiting: 1 });
-    }
-    assert!(world.sent().is_empty());
-    for (tcp, _) in next_over_tcp(&mut world) {
-        world.exchange.tcp_ended(world.now, tcp, TcpEnd::Broken { answered: 0, waiting: 1 });
-    }
-    assert_eq!(world.exchange.len(), 25);
 }

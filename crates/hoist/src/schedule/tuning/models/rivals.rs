@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn aimd_doubles_halves_once_a_round_and_then_adds_one_a_round() {
+    fn additive_increase_multiplicative_decrease() {
         let mut aimd = Aimd::new();
         (0..30).for_each(|n| aimd.ended(f64::from(n), 0.5, false));
         assert_eq!(aimd.limit(), 32);
