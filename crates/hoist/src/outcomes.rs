@@ -205,8 +205,8 @@ mod tests {
         })
     }
 
-    fn batch(outcomes: &[u32]) -> Message<u32> {
-        Message::Batch(Box::new(outcomes.to_vec().into_iter()))
+    fn batch(outcomes: Vec<u32>) -> Message<u32> {
+        Message::Batch(Box::new(outcomes.into_iter()))
     }
 
     fn on_a_runtime<T>(work: impl Future<Output = T>) -> T {
@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn what_is_ready_is_taken_in_its_order_and_once() {
-        let mut outcomes = run(vec![batch(&[1, 2, 3, 4]), batch(&[5]), Message::End]);
+        let mut outcomes = run(vec![batch(vec![1, 2, 3, 4]), batch(vec![5]), Message::End]);
         assert_eq!(outcomes.take_ready(), None, "it does not start the run");
         on_a_runtime(async {
             assert_eq!(outcomes.next().await.unwrap().unwrap(), 1);
@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn an_error_is_not_taken_for_nothing_ready() {
-        let mut outcomes = run(vec![batch(&[1, 2]), Message::Failed(Error::Stopped)]);
+        let mut outcomes = run(vec![batch(vec![1, 2]), Message::Failed(Error::Stopped)]);
         on_a_runtime(async {
             assert_eq!(outcomes.next().await.unwrap().unwrap(), 1);
             assert_eq!((outcomes.take_ready(), outcomes.take_ready()), (Some(2), None));

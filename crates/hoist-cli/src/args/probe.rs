@@ -134,8 +134,13 @@ impl FromStr for ViaArg {
             _ => {}
         }
         let server = text.strip_prefix("dns://").ok_or(FORM)?;
-        if let Ok(address) = server.parse() {
-            return Ok(Self::Server(address));
+        if let Ok(address) = server.parse::<std::net::SocketAddr>() {
+            // Nobody listens at port 0.
+            return if address.port() > 0 {
+                Ok(Self::Server(address))
+            } else {
+                Err(FORM.to_owned())
+            };
         }
         let bare = server.strip_prefix('[').and_then(|s| s.strip_suffix(']')).unwrap_or(server);
         let ip: std::net::IpAddr = bare.parse().map_err(|_| FORM)?;
@@ -179,7 +184,14 @@ mod tests {
         ] {
             assert_eq!(text.parse(), Ok(ViaArg::Server(expected.parse().unwrap())), "{text}");
         }
-        for text in ["dns://", "dns://name", "192.0.2.1", "System", "dns://192.0.2.1:99999"] {
+        for text in [
+            "dns://",
+            "dns://name",
+            "192.0.2.1",
+            "System",
+            "dns://192.0.2.1:99999",
+            "dns://[::1]:0",
+        ] {
             assert!(text.parse::<ViaArg>().unwrap_err().contains("dns://192.0.2.1:53"), "{text}");
         }
     }

@@ -83,8 +83,9 @@ fn read(path: &Path) -> Result<Vec<SocketAddr>, Refused> {
 
 fn server(line: &str) -> Option<SocketAddr> {
     let line = line.strip_prefix("dns://").unwrap_or(line);
-    if let Ok(address) = line.parse() {
-        return Some(address);
+    if let Ok(address) = line.parse::<SocketAddr>() {
+        // Nobody listens at port 0.
+        return (address.port() > 0).then_some(address);
     }
     let bare = line.strip_prefix('[').and_then(|s| s.strip_suffix(']')).unwrap_or(line);
     bare.parse::<IpAddr>().ok().map(|ip| (ip, 53).into())
@@ -120,7 +121,7 @@ mod tests {
         assert_eq!(read_text(text).unwrap(), expected);
         let wrong = read_text("192.0.2.1\n\nns.example\n").unwrap_err();
         assert!(wrong.contains(", line 3: ") && wrong.contains("192.0.2.1:5300"), "{wrong}");
-        for line in ["192.0.2.1:99999", "192.0.2", "dns://", "192.0.2.1 192.0.2.2"] {
+        for line in ["192.0.2.1:99999", "192.0.2.1:0", "192.0.2", "dns://", "192.0.2.1 192.0.2.2"] {
             assert!(read_text(line).unwrap_err().contains("line 1"), "{line}");
         }
         for none in ["", "\n# nobody\n"] {

@@ -31,6 +31,7 @@ mod rehearse;
 mod resume;
 mod servers;
 mod shards;
+mod silent_tcp;
 mod split;
 mod terminal;
 mod tuning;

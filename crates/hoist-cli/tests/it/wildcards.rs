@@ -230,7 +230,7 @@ fn what_is_on_record_is_what_was_told() {
         let on_record = || sorted(run(dir.path(), &["outcomes", "answers"]).out);
         // The list grows, and the run goes on.
         for known in [TRUTH.len() / 2, TRUTH.len()] {
-            let list: String = names()[..known].iter().map(|name| format!("{name}\n")).collect();
+            let list = names()[..known].join("\n") + "\n";
             fs::write(dir.path().join("names"), list).unwrap();
             let said = run(dir.path(), &line);
             assert_eq!(said.code, Some(0), "{said:?}");

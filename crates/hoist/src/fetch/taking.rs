@@ -92,6 +92,27 @@ impl Attempt {
         end.map(Some)
     }
 
+    /// All pieces of a body are there, or one of them never will be.
+    async fn end_pieces(
+        &self,
+        fetcher: &Fetcher,
+        received: &Result<(), Failure>,
+        length: u64,
+        going: &mut Going,
+    ) {
+        match received {
+            Ok(()) => {
+                going.whole = Some(length);
+                fetcher.handover.write(self.ticket, None, Vec::new(), true).await;
+            }
+            Err(failure) if leaves_a_part(failure.kind) => {
+                fetcher.handover.suspend(self.ticket).await;
+                going.partial = true;
+            }
+            Err(_) => fetcher.handover.discard(self.ticket).await,
+        }
+    }
+
     /// Takes a body, or the rest of one.
     async fn take_body(
         &self,
@@ -148,22 +169,8 @@ impl Attempt {
             let (at, length) = (pieces.start(), pieces.length());
             let received = Box::pin(pieces.receive(watch, connection, framing, body, at)).await;
             drop(pieces);
-            return match received {
-                Ok(()) => {
-                    going.whole = Some(length);
-                    fetcher.handover.write(self.ticket, None, Vec::new(), true).await;
-                    Ok(End::Received { content_type, unframed: false })
-                }
-                Err(failure) if leaves_a_part(failure.kind) => {
-                    fetcher.handover.suspend(self.ticket).await;
-                    going.partial = true;
-                    Err(failure)
-                }
-                Err(failure) => {
-                    fetcher.handover.discard(self.ticket).await;
-                    Err(failure)
-                }
-            };
+            self.end_pieces(fetcher, &received, length, going).await;
+            return received.map(|()| End::Received { content_type, unframed: false });
         }
         let meter = Rc::clone(&connection.meter);
         let receiving = Receiving {

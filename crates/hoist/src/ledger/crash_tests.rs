@@ -695,7 +695,11 @@ fn outcomes_wait_a_moment_for_others_unless_nothing_more_comes() {
     let again = recorder.send(false, Instant::now()).unwrap();
     assert!(again <= Instant::now() + defaults::RECORD_GATHER);
     put(&mut recorder, 1);
-    assert_eq!(recorder.send(false, again - Duration::from_nanos(1)), Some(again), "by the first");
+    assert_eq!(
+        recorder.send(false, again.checked_sub(Duration::from_nanos(1)).unwrap()),
+        Some(again),
+        "by the first"
+    );
     assert_eq!(recorder.send(false, again), None);
     put(&mut recorder, 2);
     assert_eq!(recorder.send(true, Instant::now()), None);

@@ -112,13 +112,16 @@ fn get(mut plan: GetPlan, source: Source, run: &StartedRun<GetOutcome>) -> Stop 
     stop
 }
 
+/// The writers, and what is kept of the run.
+type Sink = (Writers, Option<Kept<Box<GetOutcome>>>);
+
 /// Starts the threads that write files and, where a ledger is kept, the one that writes it.
 fn sink(
     plan: &mut GetPlan,
     source: &Source,
     run: &StartedRun<GetOutcome>,
     random: u64,
-) -> Result<(Writers, Option<Kept<Box<GetOutcome>>>), Error> {
+) -> Result<Sink, Error> {
     // More than can run at once only take turns at the same locks.
     let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let writers = defaults::WRITERS.get().min(cores);

@@ -312,12 +312,11 @@ impl Window {
     fn measure(&mut self, now: Instant) {
         let Some(began) = self.meter.began else { return };
         let took = now.saturating_duration_since(began);
-        let (turns, least) = match self.phase {
-            Phase::Start { .. } => (1, self.usual.mean().max(MEASURE_MIN)),
-            _ => {
-                let least = self.effect().max(2 * self.usual.mean());
-                (2, if self.meter.settled { least.max(TRIAL_MIN) } else { least })
-            }
+        let (turns, least) = if let Phase::Start { .. } = self.phase {
+            (1, self.usual.mean().max(MEASURE_MIN))
+        } else {
+            let least = self.effect().max(2 * self.usual.mean());
+            (2, if self.meter.settled { least.max(TRIAL_MIN) } else { least })
         };
         let is_silent = self.meter.answers == 0;
         let seconds = took.as_secs_f64();

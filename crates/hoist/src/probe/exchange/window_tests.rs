@@ -293,3 +293,19 @@ fn after_a_silence_it_is_soon_as_before() {
     let (rate, _) = world.run(SECOND);
     assert!(rate > 36_000.0, "{rate} of 40,960 a second");
 }
+
+#[test]
+fn bad_moments_do_not_make_it_smaller() {
+    let mut world = World::new(policy(4096), 10_000.0, 1 << 20, 0.075..0.076);
+    world.loss = 0.05;
+    // The server's machine, or ours, has other work now and then.
+    for _ in 0..80 {
+        world.capacity = 3_000.0;
+        world.run(400 * MS);
+        world.capacity = 10_000.0;
+        world.run(600 * MS);
+        eprintln!("{}", world.window.limit());
+    }
+    let (rate, _) = world.run(SECOND);
+    assert!(rate > 8_500.0, "{rate} of 10,000 a second");
+}

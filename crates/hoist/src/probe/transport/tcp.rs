@@ -135,7 +135,8 @@ impl<E: Ended> Talk<E> {
     async fn run(&mut self, server: SocketAddr) {
         // There is one: for it the connection is made.
         let Some(first) = self.receiver.recv().await else { return };
-        let deadline = first.tcp.deadline;
+        // Its own deadline may be near; others wait for the connection, too.
+        let deadline = Instant::now() + first.tcp.patience;
         self.take_up(first);
         let stream = timeout_at(deadline.into(), connect(server)).await;
         if let Ok(Ok(stream)) = stream {
@@ -330,17 +331,17 @@ mod tests {
     type Ends = Rc<RefCell<Vec<(u16, &'static str, Duration)>>>;
 
     /// Answers what has an even id, on as many connections as come; tells of each.
-    async fn serve(listener: TcpListener, accepted: Rc<Cell<usize>>) {
+    async fn serve(listener: TcpListener, accepted: Rc<Cell<usize>>, tasks: TaskTracker) {
         loop {
             let (mut stream, _) = listener.accept().await.unwrap();
             accepted.set(accepted.get() + 1);
-            tokio::task::spawn_local(async move {
+            tasks.spawn_local(async move {
                 while let Ok(length) = stream.read_u16().await {
                     let mut query = vec![0; length.into()];
                     stream.read_exact(&mut query).await.unwrap();
                     if query[1] % 2 == 0 {
                         let answer = Answer::to(&query).bytes();
-                        stream.write_u16(answer.len() as u16).await.unwrap();
+                        stream.write_u16(answer.len().try_into().unwrap()).await.unwrap();
                         stream.write_all(&answer).await.unwrap();
                     }
                 }
@@ -350,7 +351,7 @@ mod tests {
 
     /// Asks with each id at its time, and tells how they ended; with how many connections.
     fn ends(
-        questions: &[(u16, Duration)],
+        questions: &[(u16, u64)],
         until: Duration,
     ) -> (Vec<(u16, &'static str, Duration)>, usize) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -361,7 +362,8 @@ mod tests {
         local.block_on(&runtime, async move {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
-            tokio::task::spawn_local(serve(listener, seen));
+            let tasks = TaskTracker::new();
+            tasks.spawn_local(serve(listener, seen, tasks.clone()));
             let start = Instant::now();
             let ended = move |tcp: Tcp, end: TcpEnd<'_>| {
                 let end = match end {
@@ -371,9 +373,10 @@ mod tests {
                 };
                 times.borrow_mut().push((tcp.nth(), end, start.elapsed()));
             };
-            let mut connections = Connections::new(TaskTracker::new(), ended);
+            let mut connections = Connections::new(tasks, ended);
             for (id, at) in questions {
-                sleep_until((start + *at).into()).await;
+                let at = start + Duration::from_millis(*at);
+                sleep_until(at.into()).await;
                 let mut query = Vec::new();
                 let host = name("a.example");
                 write_query(
@@ -384,7 +387,7 @@ mod tests {
                     domain::base::iana::Rtype::A,
                     true,
                 );
-                connections.ask(Tcp::of(*id, address, start + *at + 400 * MS, 400 * MS), &query);
+                connections.ask(Tcp::of(*id, address, at, 400 * MS), &query);
             }
             sleep_until((start + until).into()).await;
         });
@@ -395,7 +398,7 @@ mod tests {
     #[test]
     fn alone_a_silent_connection_is_closed_and_those_behind_are_told() {
         // Two connections, as there are two questions; the third goes behind one of them.
-        let (all, accepted) = ends(&[(1, 0 * MS), (3, 5 * MS), (5, 250 * MS)], 550 * MS);
+        let (all, accepted) = ends(&[(1, 0), (3, 5), (5, 250)], 550 * MS);
         let told: Vec<_> = all.iter().map(|(id, end, _)| (*id, *end)).collect();
         assert_eq!(told, [(1, "silence"), (5, "broken"), (3, "silence")]);
         assert!(all.iter().all(|(.., at)| (395 * MS..540 * MS).contains(at)), "{all:?}");
@@ -404,9 +407,7 @@ mod tests {
 
     #[test]
     fn alone_one_silence_among_answers_closes_nothing() {
-        let questions: Vec<_> = [(1, 0), (3, 5), (2, 300), (4, 310), (6, 420), (8, 430)]
-            .map(|(id, at)| (id, at * MS))
-            .into();
+        let questions = [(1, 0), (3, 5), (2, 300), (4, 310), (6, 420), (8, 430)];
         let (all, accepted) = ends(&questions, 600 * MS);
         let of = |end| all.iter().filter(|(_, told, _)| *told == end).count();
         assert_eq!((of("answer"), of("silence"), accepted), (4, 2, 2), "{all:?}");

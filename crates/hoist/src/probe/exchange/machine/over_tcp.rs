@@ -24,9 +24,9 @@ pub(crate) struct Tcp {
 #[cfg(test)]
 impl Tcp {
     /// For a shell without a machine.
-    pub(crate) fn of(nth: u16, address: SocketAddr, deadline: Instant, patience: Duration) -> Self {
+    pub(crate) fn of(nth: u16, address: SocketAddr, asked: Instant, patience: Duration) -> Self {
         let who = Stamped { index: nth.into(), stamp: 0 };
-        Self { address, asked: deadline - patience, deadline, patience, server: 0, who }
+        Self { address, asked, deadline: asked + patience, patience, server: 0, who }
     }
 
     pub(crate) fn nth(&self) -> u16 {
