@@ -74,6 +74,12 @@ fn get_lines(summary: &Summary, saved: Option<&Path>, interrupted: bool, paint: 
     for of in &summary.tuned {
         let _ = write!(lines, "\n{}", tuned::told(of));
     }
+    if let Some(why) = &summary.not_set_aside {
+        let _ = write!(
+            lines,
+            "\nslow servers may have held up others: no room to set their URLs aside: {why}"
+        );
+    }
     lines
 }
 

@@ -188,6 +188,8 @@ impl GetJob {
 }
 
 impl Job for GetJob {
+    const SETS_ASIDE: bool = true;
+
     type Item = GetItem;
     type Origin = Origin;
     type End = Attempted;
@@ -366,11 +368,22 @@ impl Job for GetJob {
                     let reason = format!("{}; it asks to wait {}", failure.reason, seconds(asked));
                     Failure::new(failure.kind, reason)
                 });
-                let failure = failure.or_else(|| {
-                    let reason = format!("not asked: its origin asks to wait {}", seconds(asked));
-                    Some(Failure::new(FailureKind::Status, reason))
-                });
                 let mut outcome = Self::outcome(item, GetVerdict::Deferred, failure);
+                outcome.retry_at = SystemTime::now().checked_add(asked);
+                outcome
+            }
+            (Conclusion::PutOff(asked), _) => {
+                // What kept it from being asked is the wait; what it met before is not the reason.
+                let (asks, allowed) = (seconds(asked), seconds(self.fetcher.patience.deadline));
+                let before = failure.map(|failure| format!("; the last try: {}", failure.reason));
+                let reason = before.map_or_else(
+                    || format!("not asked: its origin asks to wait {asks}; it may take {allowed}"),
+                    |before| {
+                        format!("not done within {allowed}: its origin asks to wait {asks}{before}")
+                    },
+                );
+                let failure = Failure::new(FailureKind::Deadline, reason);
+                let mut outcome = Self::outcome(item, GetVerdict::Deferred, Some(failure));
                 outcome.retry_at = SystemTime::now().checked_add(asked);
                 outcome
             }

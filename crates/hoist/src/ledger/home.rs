@@ -18,6 +18,8 @@ pub(crate) struct Home {
     pub(crate) ledger: PathBuf,
     /// Bodies that are whole, or on the way to it, each under its position.
     pub(crate) parts: PathBuf,
+    /// Lines of the list that wait for their origin, while a run goes on.
+    pub(crate) aside: PathBuf,
 }
 
 impl Home {
@@ -34,7 +36,11 @@ impl Home {
     }
 
     fn below(private: &Path) -> Self {
-        Self { ledger: private.join("ledger"), parts: private.join("parts") }
+        Self {
+            ledger: private.join("ledger"),
+            parts: private.join("parts"),
+            aside: private.join("aside"),
+        }
     }
 
     pub(crate) fn make(&self, fs: &dyn Fs) -> Result<(), Error> {

@@ -296,3 +296,7 @@ pub const ROBOTS_ORIGINS: usize = 65_536;
 
 /// Bytes of what is remembered of robots.txt, at most; most take less than one KiB.
 pub const ROBOTS_MEMORY: usize = 32 << 20;
+
+/// Lines that wait for their origin may take one part in so many of what was free on the disk: the rest is
+/// there for what the run is for.
+pub const ASIDE_OF_FREE: u64 = 4;

@@ -13,6 +13,7 @@ pub(crate) struct Counters {
     pub(crate) deferred: AtomicU64,
     pub(crate) received: AtomicU64,
     pub(crate) retries: AtomicU64,
+    pub(crate) set_aside: AtomicU64,
 }
 
 impl Counters {
@@ -30,6 +31,7 @@ impl Counters {
             deferred: read(&self.deferred),
             received: read(&self.received),
             retries: read(&self.retries),
+            set_aside: read(&self.set_aside),
         }
     }
 }
@@ -64,6 +66,9 @@ pub struct Snapshot {
     pub received: u64,
     /// Tries after an item's first.
     pub retries: u64,
+    /// Lines that this run has set aside on disk, since their origin had its share of what may be admitted;
+    /// they are among the admitted.
+    pub set_aside: u64,
 }
 
 impl Snapshot {

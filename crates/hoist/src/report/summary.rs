@@ -28,6 +28,7 @@ struct Tally {
     failures: Failures,
     earlier: Option<Earlier>,
     tuned: Vec<Tuned>,
+    not_set_aside: Option<String>,
 }
 
 impl Report {
@@ -53,6 +54,7 @@ impl Report {
             elapsed: tally.started.map_or(Duration::ZERO, |at| until.duration_since(at)),
             earlier: tally.earlier,
             tuned: tally.tuned.clone(),
+            not_set_aside: tally.not_set_aside.clone(),
         }
     }
 
@@ -74,6 +76,11 @@ impl Report {
 
     pub(crate) fn set_tuned(&self, tuned: Vec<Tuned>) {
         self.tally().tuned = tuned;
+    }
+
+    /// Lines can't be set aside any more, and why.
+    pub(crate) fn set_not_set_aside(&self, why: String) {
+        self.tally().not_set_aside = Some(why);
     }
 
     pub(crate) fn count(&self, entry: Tallied<'_>) {
@@ -140,6 +147,9 @@ pub struct Summary {
     /// How many requests at once origins get, where that was found out: of the five with the most
     /// answers, the most first.
     pub tuned: Vec<Tuned>,
+    /// Why lines of slow origins could not be set aside on disk from some moment on, so that others may have
+    /// waited for them.
+    pub not_set_aside: Option<String>,
     /// What earlier runs of the list have done, where there were any. Their outcomes are among the
     /// counts.
     pub earlier: Option<Earlier>,

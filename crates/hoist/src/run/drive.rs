@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::time::Sleep;
 use tokio_util::sync::CancellationToken;
 
+use super::aside::Aside;
 use super::job::{Conclusion, Event, Job, Read};
 use super::outbox::{Outbox, Parcel};
 use super::record::{Record, taken};
@@ -18,6 +19,10 @@ use crate::plan::defaults;
 use crate::report::{Report, Tuned, add};
 use crate::schedule::{Lapsed, Next, Schedule, Ticket};
 use crate::sink::Left;
+
+mod setting_aside;
+
+use self::setting_aside::Held;
 
 /// Lines looked at, and events taken, before something else has its turn.
 const TURN: usize = 256;
@@ -36,6 +41,10 @@ pub(super) struct Drive<'a, J: Job> {
     items: Vec<Option<Admitted<J::Item>>>,
     reader: Reader,
     block: Option<Block>,
+    /// Lines that wait outside.
+    aside: Aside<J::Origin>,
+    /// A line of the block that waits for room.
+    held: Option<Held<J>>,
     input_ended: bool,
     /// Why the list ended where it did not end. What came before is answered first.
     input_failed: Option<Error>,
@@ -66,10 +75,12 @@ pub(super) enum Stop {
 }
 
 impl<'a, J: Job> Drive<'a, J> {
+    #[expect(clippy::too_many_arguments, reason = "each is another stage")]
     pub(super) fn new(
         job: &'a mut J,
         schedule: Schedule<J::Origin>,
         reader: Reader,
+        aside: Aside<J::Origin>,
         record: Option<Record<'a, J::Outcome>>,
         outbox: Outbox<J::Outcome, J::Told>,
         random: fastrand::Rng,
@@ -81,6 +92,8 @@ impl<'a, J: Job> Drive<'a, J> {
             items: Vec::new(),
             reader,
             block: None,
+            aside,
+            held: None,
             input_ended: false,
             input_failed: None,
             saving: 0,
@@ -113,6 +126,9 @@ impl<'a, J: Job> Drive<'a, J> {
                 return self.fail(error);
             }
             let now = Instant::now();
+            if let Err(error) = self.take_back() {
+                return self.fail(error);
+            }
             self.take_lines();
             self.wake(now);
             self.start(now);
@@ -136,6 +152,8 @@ impl<'a, J: Job> Drive<'a, J> {
                 }
                 continue;
             }
+            // What was sent may have made room.
+            self.feed();
             let wants_lines = !self.input_ended && self.block.is_none() && self.has_room();
             let next_wake = [self.schedule.next_wake(), flush, commit].into_iter().flatten().min();
             let behind = self.record.as_ref().is_some_and(|record| record.recorder.is_behind());
@@ -160,6 +178,11 @@ impl<'a, J: Job> Drive<'a, J> {
                     Ok(committed) => self.take_committed(committed),
                     Err(error) => return self.fail(error),
                 },
+                back = poll_fn(|cx| self.aside.poll(cx)), if self.aside.is_busy() => {
+                    if let Err(error) = self.take(back) {
+                        return self.fail(error);
+                    }
+                }
                 delivery = self.reader.next(), if wants_lines => match delivery {
                     Some(Ok(delivery)) => self.take_delivery(delivery),
                     Some(Err(error @ Error::Input { .. })) => {
@@ -188,6 +211,7 @@ impl<'a, J: Job> Drive<'a, J> {
     fn has_room(&self) -> bool {
         let (held, weight) = self.record.as_ref().map_or((0, 0), Record::load);
         self.schedule.has_room()
+            && self.has_room_aside()
             && self.schedule.fresh() < self.job.read_ahead()
             && self.record.as_ref().is_none_or(|record| record.recorder.has_room())
             && self.outbox.len() + held < defaults::ADMITTED_ITEMS.get()
@@ -198,6 +222,7 @@ impl<'a, J: Job> Drive<'a, J> {
         self.input_ended
             && self.block.is_none()
             && self.schedule.is_empty()
+            && self.aside.is_empty()
             && self.job.is_tidy()
             && self.record.as_ref().is_none_or(|record| record.load().0 == 0)
             && self.outbox.len() == 0
@@ -255,6 +280,7 @@ impl<'a, J: Job> Drive<'a, J> {
     }
 
     fn conclude(&mut self, ticket: Ticket, conclusion: Conclusion) {
+        self.look(ticket);
         let Some(admitted) = self.items[ticket.0].as_mut() else { return };
         let position = admitted.position;
         match self.job.conclude(&mut admitted.item, conclusion) {
@@ -315,6 +341,10 @@ impl<'a, J: Job> Drive<'a, J> {
             if !self.has_room() {
                 return;
             }
+            if self.held.is_some() {
+                self.take_held();
+                continue;
+            }
             let Some(block) = &mut self.block else { return };
             let Some(entry) = block.next() else {
                 self.block = None;
@@ -328,6 +358,10 @@ impl<'a, J: Job> Drive<'a, J> {
             let position = entry.position;
             if self.record.as_ref().is_some_and(|record| record.answered.contains(position)) {
                 add(&counters.admitted, 1);
+                continue;
+            }
+            if J::SETS_ASIDE && self.is_tight() {
+                self.take_tight(position, entry.line);
                 continue;
             }
             match self.job.read(position, entry.line) {
@@ -344,14 +378,18 @@ impl<'a, J: Job> Drive<'a, J> {
                 Read::Item { item, origin, weight } => {
                     add(&counters.admitted, 1);
                     self.expect(position);
-                    let ticket = self.schedule.admit(origin, weight);
-                    if self.items.len() <= ticket.0 {
-                        self.items.resize_with(ticket.0 + 1, || None);
-                    }
-                    self.items[ticket.0] = Some(Admitted { position, item });
+                    self.admit(position, item, origin, weight);
                 }
             }
         }
+    }
+
+    fn admit(&mut self, position: Position, item: J::Item, origin: J::Origin, weight: usize) {
+        let ticket = self.schedule.admit(origin, weight);
+        if self.items.len() <= ticket.0 {
+            self.items.resize_with(ticket.0 + 1, || None);
+        }
+        self.items[ticket.0] = Some(Admitted { position, item });
     }
 
     fn expect(&mut self, position: Position) {
@@ -363,7 +401,7 @@ impl<'a, J: Job> Drive<'a, J> {
 
     fn wake(&mut self, now: Instant) {
         while let Some(Lapsed { ticket, outage, paused }) = self.schedule.wake(now) {
-            let unasked = paused.map_or(Conclusion::Overdue, Conclusion::Deferred);
+            let unasked = paused.map_or(Conclusion::Overdue, Conclusion::PutOff);
             self.conclude(ticket, outage.map_or(unasked, Conclusion::Down));
         }
     }
@@ -378,6 +416,7 @@ impl<'a, J: Job> Drive<'a, J> {
             if let Some(admitted) = self.items[start.ticket.0].as_mut() {
                 self.job.start(start, &mut admitted.item);
             }
+            self.look(start.ticket);
         }
         self.report.set_in_flight(self.schedule.in_flight());
         if self.tells.is_none_or(|at| at <= now) {

@@ -15,6 +15,9 @@ use crate::sink::Left;
 ///
 /// The loop around it is the same for all: see `drive`.
 pub(crate) trait Job {
+    /// Whether its origins are many and may be slow, so that lines which wait for one are set aside.
+    const SETS_ASIDE: bool = false;
+
     /// What is kept of an item while it is admitted.
     type Item;
     /// Whom to be polite to.
@@ -129,6 +132,8 @@ pub(crate) enum Conclusion {
     LastAttempt,
     /// The server wants this much patience, which the deadline does not allow.
     Deferred(Duration),
+    /// Its origin wants to be left alone for this long, which the deadline does not allow.
+    PutOff(Duration),
     /// Its deadline came while it waited.
     Overdue,
     /// Its origin is down.

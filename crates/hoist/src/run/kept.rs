@@ -1,8 +1,9 @@
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::aside;
 use super::drive::Stop;
 use crate::error::Error;
 use crate::input::{ListIdentity, Recall, Source};
@@ -22,6 +23,8 @@ pub(super) struct Kept<O> {
     pub(super) list: Option<ListIdentity>,
     /// Outcomes are appended to a file, and there have an order.
     pub(super) appended: bool,
+    /// Where lines may be set aside.
+    pub(super) aside: PathBuf,
     /// Nobody else writes here while it is open.
     lock: File,
 }
@@ -54,6 +57,7 @@ impl<O: Recorded> Kept<O> {
         let Some(lock) = locked else {
             return Err(Error::Locked { path: output.to_owned() });
         };
+        aside::sweep(&home.aside);
         let appended = form.appended;
         let wish = Wish {
             durable: plan.durable == Durable::Group,
@@ -75,7 +79,8 @@ impl<O: Recorded> Kept<O> {
         }
         let recorder = Recorder::start(committer)?;
         let list = source.identity().filter(|_| !recall.unchanged);
-        Ok(Self { recorder, recall: Some(recall), list, appended, lock })
+        let aside = home.aside.clone();
+        Ok(Self { recorder, recall: Some(recall), list, appended, aside, lock })
     }
 }
 

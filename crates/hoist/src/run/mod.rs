@@ -4,6 +4,7 @@
 //! `drive` live, so that nothing in the engine needs a lock. Reading and writing of files happens
 //! on other threads.
 
+mod aside;
 mod drive;
 mod job;
 mod kept;
@@ -19,6 +20,7 @@ use tokio::task::LocalSet;
 
 pub(crate) use job::{Conclusion, Event, Job, Read};
 
+use self::aside::Aside;
 use self::drive::{Drive, Stop};
 use self::kept::{Form, Kept, with_ledger};
 use self::order::Order;
@@ -255,6 +257,7 @@ async fn drive<J: Job>(
 ) -> Stop {
     let recall = kept.as_mut().and_then(|kept| kept.recall.take());
     let answered = recall.as_ref().map(|recall| recall.answered.clone());
+    let aside = kept.as_ref().map(|kept| kept.aside.clone());
     let reader = match Reader::start(source, recall) {
         Ok(reader) => reader,
         Err(error) => return Stop::Failed(error),
@@ -271,9 +274,15 @@ async fn drive<J: Job>(
         skipped: Vec::new(),
     });
     let outbox = Outbox::new(run.outcomes.clone(), run.ordered && !ordered_record, J::tell);
-    let schedule = Schedule::new(limits, policy);
+    // What comes in the order of the list waits for what is set aside: then nothing is gained.
+    let aside = aside.filter(|_| J::SETS_ASIDE && !run.ordered);
+    let aside = Aside::new(aside, limits.admitted_items.get());
+    let mut schedule = Schedule::new(limits, policy);
+    if aside.is_on() {
+        schedule.share_admission();
+    }
     let report = run.report.clone();
-    Drive::new(job, schedule, reader, record, outbox, random, report).run(&run.cancel).await
+    Drive::new(job, schedule, reader, aside, record, outbox, random, report).run(&run.cancel).await
 }
 
 fn random(seed: Option<u64>) -> fastrand::Rng {

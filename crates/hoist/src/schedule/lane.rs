@@ -17,10 +17,16 @@ pub(super) struct Lane {
     /// How many of the returning entries have not left.
     live: usize,
     pub(super) in_flight: usize,
+    /// Items that were admitted here and have no outcome yet, where that is counted,
+    pub(super) admitted: usize,
+    /// and their bytes.
+    pub(super) bytes: usize,
     /// Items of this origin that were redirected and wait for a permit elsewhere.
     pub(super) away: usize,
     /// The origin's turn in the schedule's queue of origins.
     pub(super) turn: Option<u64>,
+    /// The round in which it has it.
+    pub(super) level: u8,
     /// Its latest attempt brought a whole answer.
     pub(super) proven: bool,
     /// It has been asked since then, without a sign of life.
@@ -114,10 +120,16 @@ impl Lane {
         self.trouble.as_ref().is_some_and(|trouble| trouble.is_given_up())
     }
 
+    /// Of the items that are given up, so many wait for its next trial.
+    pub(super) fn kept(&self) -> usize {
+        usize::from(!matches!(self.trial(), Some(Trial::Running(_))))
+    }
+
     pub(super) fn is_idle(&self) -> bool {
         self.waiting() == 0
             && self.in_flight == 0
             && self.away == 0
+            && self.admitted == 0
             && self.turn.is_none()
             && !self.put_off
     }

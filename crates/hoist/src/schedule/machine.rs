@@ -12,7 +12,7 @@ use super::learned::Learned;
 use super::pause::Pauses;
 use super::remembered::Remembered;
 use super::tuned;
-use super::turns::Turns;
+use super::turns::{Turns, level};
 use super::{Backoff, Breaker, Outage, Sign, Ticket};
 use crate::plan::{Limits, PerOrigin};
 
@@ -93,10 +93,10 @@ pub(crate) struct Schedule<O> {
     pub(super) limits: Limits,
     pub(super) policy: Policy,
     pub(super) items: Slab<Item<O>>,
-    bytes: usize,
+    pub(super) bytes: usize,
     /// Items that were never asked.
     fresh: usize,
-    in_flight: usize,
+    pub(super) in_flight: usize,
     /// Those of them at origins that are not proven.
     pub(super) unproven: usize,
     /// Origins with an item or an attempt; an idle one is forgotten.
@@ -117,17 +117,21 @@ pub(crate) struct Schedule<O> {
     pub(super) lost: VecDeque<(O, usize)>,
     pub(super) remembered: Remembered<O>,
     pub(super) pauses: Pauses<O>,
+    /// What each origin has of the admission is counted.
+    pub(super) sharing: bool,
+    /// Permits stayed free when all had started that could.
+    pub(super) spare: bool,
 }
 
 #[derive(Debug)]
 pub(super) struct Item<O> {
     /// Where it was admitted, and where each attempt begins.
-    home: O,
+    pub(super) home: O,
     /// Where it is asked now.
     pub(super) origin: O,
     /// It was redirected, and waits for a permit elsewhere.
     away: bool,
-    bytes: usize,
+    pub(super) bytes: usize,
     state: State,
     attempts: u32,
     /// It waits in the middle of an attempt, having been redirected.
@@ -169,6 +173,8 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
             learned: Learned::new(tuned::KEPT),
             given_up: HashSet::new(),
             lost: VecDeque::new(),
+            sharing: false,
+            spare: true,
         }
     }
 
@@ -211,8 +217,13 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
             deadline: None,
             epoch: self.next_epoch,
         }));
+        let sharing = self.sharing;
         let lane = self.lane(&home);
         lane.push_fresh(ticket);
+        if sharing {
+            lane.admitted += 1;
+            lane.bytes += bytes;
+        }
         if lane.is_given_up() {
             self.list(&home);
         }
@@ -225,12 +236,16 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
     pub(crate) fn start(&mut self, now: Instant) -> Option<Start> {
         while self.in_flight < self.limits.in_flight.get() {
             let crowded = self.unproven > self.limits.in_flight.get() / UNPROVEN_SHARE;
-            let (turn, origin) = self.turns.pop(crowded)?;
+            let Some((turn, origin)) = self.turns.pop(crowded) else {
+                self.spare = true;
+                return None;
+            };
             let Some(lane) = self.lanes.get_mut(&origin) else { continue };
             if lane.turn != Some(turn) {
                 continue;
             }
             lane.turn = None;
+            self.turns.taken();
             let items = &self.items;
             let is_live = |ticket, epoch| is_at(items, ticket, epoch);
             let max_away = max_away(self.limits.per_origin, lane);
@@ -258,6 +273,7 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
             let deadline = *item.deadline.get_or_insert(now + longest);
             return Some(Start { ticket, attempt: item.attempts, deadline });
         }
+        self.spare = false;
         None
     }
 
@@ -416,6 +432,7 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
     pub(super) fn settle(&mut self, ticket: Ticket) -> Next {
         self.enter(ticket, State::Settled);
         self.fresh -= usize::from(self.items[ticket.0].deadline.is_none());
+        self.leave_share(ticket);
         Next::Settled
     }
 
@@ -473,12 +490,30 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
     pub(super) fn tend(&mut self, origin: &O) {
         let Some(lane) = self.lanes.get_mut(origin) else { return };
         let per_origin = self.limits.per_origin;
+        if lane.turn.is_some() {
+            // It has given permits back, and so may come sooner.
+            if level(lane.in_flight) < lane.level {
+                self.move_turn(origin);
+            }
+            return;
+        }
         let free = lane.in_flight < tuned::limit(per_origin, lane) && lane.may_start();
-        if free && lane.has_next(max_away(per_origin, lane)) && lane.turn.is_none() {
-            lane.turn = Some(self.turns.push(origin.clone(), lane.proven));
+        if free && lane.has_next(max_away(per_origin, lane)) {
+            lane.level = level(lane.in_flight);
+            lane.turn = Some(self.turns.push(origin.clone(), lane.proven, lane.level));
         } else if lane.is_idle() && !(lane.counts_refusals() && self.pauses.len() <= tuned::KEPT) {
             self.forget(origin);
         }
+    }
+
+    /// Another place for an origin that has a turn.
+    pub(super) fn move_turn(&mut self, origin: &O) {
+        let Some(lane) = self.lanes.get_mut(origin) else { return };
+        lane.level = level(lane.in_flight);
+        lane.turn = Some(self.turns.push_again(origin.clone(), lane.proven, lane.level));
+        let lanes = &self.lanes;
+        let turn_of = |origin: &O| lanes.get(origin).and_then(|lane| lane.turn);
+        self.turns.sweep(lanes.len(), |turn, origin| turn_of(origin) == Some(turn));
     }
 }
 

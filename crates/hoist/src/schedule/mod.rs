@@ -20,6 +20,9 @@ mod outage_tests;
 mod pause;
 mod refusals;
 mod remembered;
+mod shares;
+#[cfg(test)]
+mod shares_tests;
 #[cfg(test)]
 mod tests;
 mod ticket;

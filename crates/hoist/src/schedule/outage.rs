@@ -56,10 +56,7 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
             (false, true) => {
                 self.unproven -= lane.in_flight;
                 if lane.turn.is_some() {
-                    lane.turn = Some(self.turns.push(origin.clone(), true));
-                    let lanes = &self.lanes;
-                    let turn_of = |origin: &O| lanes.get(origin).and_then(|lane| lane.turn);
-                    self.turns.sweep(lanes.len(), |turn, origin| turn_of(origin) == Some(turn));
+                    self.move_turn(origin);
                 }
             }
             (true, false) => self.unproven += lane.in_flight,
@@ -222,7 +219,7 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
         for origin in self.given_up.drain() {
             let Some(lane) = self.lanes.get_mut(&origin) else { continue };
             lane.listed = false;
-            let kept = usize::from(!matches!(lane.trial(), Some(Trial::Running(_))));
+            let kept = lane.kept();
             self.lost.push_back((origin, kept));
         }
     }

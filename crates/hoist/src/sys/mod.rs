@@ -12,6 +12,7 @@ mod memory;
 #[cfg(all(fuzzing, not(test)))]
 #[expect(dead_code)]
 mod memory;
+mod space;
 
 pub(crate) use alarm::Alarm;
 pub(crate) use boot::boot_id;
@@ -22,3 +23,4 @@ pub(crate) use getaddrinfo::{Absent, getaddrinfo};
 pub(crate) use memory::Memory;
 #[cfg(test)]
 pub(crate) use memory::{Fault, Memory};
+pub(crate) use space::free_space;
