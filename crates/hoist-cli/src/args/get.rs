@@ -9,6 +9,7 @@ use hoist::item::{HashAlgorithm, MediaRange};
 use hoist::plan::{AddressOverride, BadShards, ShardTemplate, defaults};
 use http::{HeaderName, HeaderValue};
 
+use super::ceilings::CeilingArgs;
 use super::decode::DecodeArgs;
 use super::exit::{Allowance, ExitArgs};
 use super::giving_up::GivingUpArgs;
@@ -75,6 +76,10 @@ A quota that a server tells (RateLimit, or Retry-After with 429 and 503) is kept
 what would have to wait longer than the deadline is deferred. robots.txt is not asked for, as the list
 says what is wanted; with --polite it is, and what it disallows fails as disallowed.
 
+--rate and --bandwidth are ceilings: waiting for them costs no URL its time. --rate holds for each origin
+(scheme, host and port), --bandwidth for all that is read, heads included. Of the requests to an origin at
+most a tenth are retries, beside 10 in 10 s: more wait for it within their deadline (--retry-budget).
+
 Exit codes: 0 every URL ok, 1 some are not (404 included), 2 usage, 3 the run could not
 go on (disk full, folder not writable), 130 interrupted.";
 
@@ -100,6 +105,8 @@ pub(super) struct GetArgs {
     pub(super) max: NonZeroUsize,
     #[command(flatten)]
     pub(super) tuning: TuningArgs,
+    #[command(flatten)]
+    pub(super) ceilings: CeilingArgs,
     /// Give up a try after this long without a byte
     #[arg(long, value_name = "D", value_parser = values::some_time, default_value = "30s")]
     pub(super) timeout: Duration,

@@ -5,6 +5,7 @@
 //! Nothing here runs anything, and only help and usage errors are printed.
 
 mod answers;
+mod ceilings;
 mod check;
 mod completions;
 mod cookie_file;

@@ -133,6 +133,7 @@ impl GetArgs {
             limits: self.tuning.limits(self.max),
             patience,
             giving_up: self.giving_up.plan(),
+            ceilings: self.ceilings.plan(),
             request,
             tls: TlsPlan {
                 insecure: self.insecure,

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "in a test an unwrap is a finding")]
 
 mod allowance;
+mod ceilings;
 mod check;
 mod coming_from;
 mod completions;

@@ -1,9 +1,10 @@
 //! Large files in several ranges at once.
 
 use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use hoist_rehearsal::{HttpRehearsal, Running};
+use hoist_rehearsal::{HttpRehearsal, Running, Scenario};
 
 use crate::harness::{Here, Said, body, files, folder, hoist, objects, run, serve};
 use crate::killed::chance;
@@ -138,4 +139,26 @@ fn alone_killed_again_and_again_pieces_are_gone_on_with() {
         let sent = sent(&server);
         assert!(sent < 2 * OF as u64, "{sent} bytes were sent of {OF}");
     }
+}
+
+/// Ranges that are refused make the whole file wait, not fail.
+#[test]
+fn a_pause_of_the_origin_holds_pieces_back_too() {
+    let rules = "[[request]]\nnumber = 3\nfault = \"status?code=429&retry-after=2\"";
+    let scenario = Scenario::parse(rules, Path::new("")).unwrap();
+    let server = serve(HttpRehearsal { scenario, ..HttpRehearsal::local() });
+    let base = format!("http://{}", server.addr());
+    let here = Here { dir: folder(), server, base };
+    let url = url(&here.server, 24 << 20);
+    let said = get(&here, &url, &["--split", "4", "--per-origin", "4"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(fs::read(here.path("out/file")).unwrap() == body(OF));
+    assert!(here.server.settle(Duration::from_mins(1)));
+    let all = here.server.truth().http();
+    let refused = all.iter().find(|record| record.status == Some(429)).unwrap().at;
+    let within = all.iter().filter(|record| {
+        record.at > refused + Duration::from_millis(100)
+            && record.at < refused + Duration::from_secs(2)
+    });
+    assert_eq!(within.count(), 0, "{all:?}");
 }

@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, sleep_until, timeout};
 
+use self::road::until_gone;
 use super::connection::IDLE;
 use super::load::Place;
 use super::representation::Representation;
@@ -305,13 +306,13 @@ impl<'a> Exchange<'a> {
     /// Hands all that was said to the system, counting body bytes as they go.
     pub(crate) async fn flush(&mut self) -> Answered {
         let shared = self.shared;
-        let Road::One { wire, .. } = &mut self.road else {
+        let Road::One { wire, inbox } = &mut self.road else {
             return Box::pin(self.flush_two()).await;
         };
         let (mut written, mut may) = (0, 0);
         while written < self.out.len() {
             if may == written {
-                may += turn(shared, self.out.len() - written).await;
+                may += turn(shared, self.out.len() - written, until_gone(wire, inbox)).await?;
             }
             let n = match timeout(PATIENCE, wire.write(&self.out[written..may])).await {
                 Ok(Ok(n)) if n > 0 => n,
@@ -431,11 +432,17 @@ impl Drop for Exchange<'_> {
     }
 }
 
-/// How many of so many bytes may go; waits for their turn.
-async fn turn(shared: &Shared, bytes: usize) -> usize {
-    match shared.gate.as_ref().filter(|gate| gate.paces) {
-        None => bytes,
-        Some(gate) => gate.turn(bytes, shared.started).await,
+/// How many of so many bytes may go; waits for their turn, or until the client is `gone`.
+async fn turn(
+    shared: &Shared,
+    bytes: usize,
+    gone: impl Future<Output = io::Error>,
+) -> io::Result<usize> {
+    let Some(gate) = shared.gate.as_ref().filter(|gate| gate.paces) else { return Ok(bytes) };
+    tokio::select! {
+        biased;
+        gone = gone => Err(gone),
+        turn = gate.turn(bytes, shared.started) => Ok(turn),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Servers whose speed depends on their load, measured by clients that ask one after another.
 
+use std::io::{Read, Write};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -215,4 +216,19 @@ fn without_a_model_the_log_says_nothing_of_load() {
     get(&server, "/bytes/1");
     assert!(server.settle(LONG));
     assert_eq!(server.truth().http()[0].load, None);
+}
+
+/// Who leaves while its bytes wait for their turn is noticed: its place is free again.
+#[test]
+fn a_client_that_leaves_a_bandwidth_is_noticed() {
+    let server = under("bandwidth?rate=1000&takes=0");
+    let mut client = std::net::TcpStream::connect(server.addr()).unwrap();
+    client.write_all(b"GET /bytes/100000 HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    let mut first = [0; 16];
+    client.read_exact(&mut first).unwrap();
+    drop(client);
+    // All of it would take a hundred seconds.
+    assert!(server.settle(Duration::from_secs(20)));
+    let record = &server.truth().http()[0];
+    assert!(record.body_sent < 50_000, "{record:?}");
 }

@@ -1,7 +1,7 @@
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime};
 
-use http::Response;
+use http::{HeaderMap, Response};
 use url::Url;
 
 use super::continuing::Going;
@@ -50,6 +50,8 @@ pub(crate) struct Attempted {
     pub(super) partial: bool,
     /// The origin that was asked is to be left alone for so long.
     pub(super) pause: Option<Duration>,
+    /// Whom it asked beside its own request.
+    pub(super) further: Vec<Origin>,
 }
 
 #[derive(Debug)]
@@ -60,6 +62,8 @@ pub(super) enum End {
     NotFound,
     /// It is elsewhere.
     Moved(Rc<Hop>),
+    /// Its next request has to wait. It goes on then, as the same attempt.
+    Postponed,
     /// It failed; whether and when another try can help.
     Failed(Failure, Option<Retry>),
 }
@@ -83,7 +87,20 @@ impl Attempt {
         let (took, untold) = (watch.took(), watch.untold());
         let pause = Some(watch.pause).filter(|pause| !pause.is_zero());
         let timing = watch.stopwatch.read();
-        Attempted { end, status, bytes, earned, sign, took, untold, timing, partial, pause }
+        let further = watch.further;
+        Attempted {
+            end,
+            status,
+            bytes,
+            earned,
+            sign,
+            took,
+            untold,
+            timing,
+            partial,
+            pause,
+            further,
+        }
     }
 
     pub(super) fn origin(&self) -> &Origin {
@@ -120,7 +137,7 @@ impl Attempt {
                 }
                 Err(Unconnected { failure, .. }) => return Err(failure),
             };
-            match self.ask(fetcher, watch, &mut connection, going).await {
+            match self.ask(fetcher, watch, &mut connection, &|fields| going.ask(fields)).await {
                 Ok(answer) => {
                     *status = Some(answer.status().as_u16());
                     let end = self.take(fetcher, watch, connection, answer, going).await?;
@@ -177,12 +194,13 @@ impl Attempt {
         })
     }
 
+    /// Sends the request, with what `adds` puts into its head, and waits for the answer to begin.
     pub(super) async fn ask(
         &self,
         fetcher: &Fetcher,
         watch: &mut Watch,
         connection: &mut Connection,
-        going: &Going,
+        adds: &dyn Fn(&mut HeaderMap),
     ) -> Result<Response<Arriving>, Unanswered> {
         let final_failure = |failure| Unanswered { failure, remedy: Remedy::None };
         let meter = Rc::clone(&connection.meter);
@@ -193,7 +211,7 @@ impl Attempt {
             .fields
             .get(url, self.origin(), own, authorization, meter.fresh_interim())
             .map_err(final_failure)?;
-        going.ask(request.headers_mut());
+        adds(request.headers_mut());
         if let Some(jar) = &fetcher.cookies {
             let fields = request.headers_mut();
             jar.borrow_mut().send(url, self.origin(), fields, SystemTime::now());
@@ -205,6 +223,7 @@ impl Attempt {
         let before = meter.received();
         meter.begin();
         watch.begin_answer();
+        watch.count_request(self.origin());
         let answer = watch.guard(&meter, connection.transport.send(request, &meter)).await;
         let unseen = meter.received() == before;
         watch.end_answer(&meter);

@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 use tokio_util::task::TaskTracker;
 use url::Host;
 
+use super::bandwidth::{Ceiling, Throttled};
 use super::happy;
 use super::http2::{Http2, Whose};
 use super::known::{Known, UnderWay, alone};
@@ -39,6 +40,8 @@ pub(super) struct Connector {
     pub(super) routes: Routes,
     pub(super) pool: Rc<RefCell<Pool>>,
     pub(super) tasks: TaskTracker,
+    /// Bytes that are read, at most.
+    pub(super) ceiling: Option<Rc<Ceiling>>,
 }
 
 impl Connector {
@@ -205,6 +208,8 @@ impl Connector {
     where
         T: AsyncRead + AsyncWrite + Unpin + 'static,
     {
+        let io = Throttled::new(io, self.ceiling.as_ref());
+        let hold = io.hold();
         let known = match asking {
             None => None,
             Some(Asking::Http1(known)) => Some(Rc::clone(known)),
@@ -214,13 +219,13 @@ impl Connector {
                 known.connected(http2);
                 if http2 {
                     let pool = Rc::downgrade(&self.pool);
-                    let whose = Whose { origin: origin.clone(), under_way, pool, open };
+                    let whose = Whose { origin: origin.clone(), under_way, pool, open, hold };
                     return self.handshake_http2(io, whose).await;
                 }
                 Some(known)
             }
         };
-        let meter = Rc::new(Meter::new());
+        let meter = Rc::new(Meter::new(hold));
         let io = TokioIo::new(Metered::new(io, Rc::clone(&meter)));
         let mut builder = http1::Builder::new();
         builder.max_buf_size(defaults::MAX_HEAD);
@@ -243,7 +248,8 @@ impl Connector {
         T: AsyncRead + AsyncWrite + Unpin + 'static,
     {
         let made = Http2::start(io, whose, &self.tasks).await;
-        let http2 = made.map_err(|lost| lost.failure(&Meter::new(), classify::Seen::Nothing))?;
+        let http2 =
+            made.map_err(|lost| lost.failure(&Meter::new(None), classify::Seen::Nothing))?;
         // The stream of who made it comes first: it need not wait for the server's settings.
         let stream = http2.first_stream();
         self.pool.borrow_mut().share(http2);

@@ -1,6 +1,6 @@
 //! Going on with a body where another try, or another run, left it.
 
-use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, IF_RANGE, RANGE};
+use http::header::{CONTENT_TYPE, IF_RANGE, RANGE};
 use http::response::Parts;
 use http::{HeaderMap, HeaderValue};
 
@@ -25,8 +25,6 @@ pub(super) struct Going {
     pub(super) whole: Option<u64>,
     /// Something of the body may wait at the writer when the attempt is over.
     pub(super) partial: bool,
-    /// A robots.txt is asked for, which is plain text whatever the item's body is to be.
-    robots: bool,
 }
 
 impl Going {
@@ -55,17 +53,8 @@ impl Going {
         Self { fields: ranges::fields(source, from, Some(to)), ..Self::default() }
     }
 
-    /// For a robots.txt.
-    pub(super) fn robots() -> Self {
-        Self { robots: true, ..Self::default() }
-    }
-
     /// Asks for the rest, where there is a part.
     pub(super) fn ask(&self, fields: &mut HeaderMap) {
-        if self.robots {
-            fields.insert(ACCEPT, HeaderValue::from_static("text/plain, */*;q=0.5"));
-            fields.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        }
         if let Some([range, validator]) = &self.fields {
             fields.insert(RANGE, range.clone());
             fields.insert(IF_RANGE, validator.clone());

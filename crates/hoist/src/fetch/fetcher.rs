@@ -6,6 +6,7 @@ use tokio_util::task::TaskTracker;
 
 use super::acceptance::Acceptance;
 use super::authorization::Authorizations;
+use super::bandwidth::Ceiling;
 use super::coding::Codings;
 use super::connect::Connector;
 use super::cookies::Jar;
@@ -18,7 +19,9 @@ use super::tidings::Tidings;
 use super::tls::Tls;
 use crate::error::Error;
 use crate::item::HashAlgorithm;
-use crate::plan::{GetPlan, GivingUp, HttpVersions, NamingPlan, Patience, SinkPlan, defaults};
+use crate::plan::{
+    CeilingsPlan, GetPlan, GivingUp, HttpVersions, NamingPlan, Patience, SinkPlan, defaults,
+};
 use crate::probe::Resolver;
 use crate::report::Report;
 use crate::sink::Handover;
@@ -58,6 +61,7 @@ pub(super) struct Fetcher {
     /// What robots may not ask for is not.
     pub(super) robots: Option<Robots>,
     pub(super) tidings: Tidings,
+    pub(super) ceilings: CeilingsPlan,
     pub(super) report: Report,
 }
 
@@ -99,6 +103,7 @@ impl Fetcher {
             routes,
             pool: Rc::clone(&pool),
             tasks,
+            ceiling: plan.ceilings.bandwidth.map(|rate| Rc::new(Ceiling::new(rate))),
         };
         let codings = plan.decode.map(|decode| Codings::new(&decode, &mut plan.request));
         // What is decoded, or named late, has no part that another try could go on with.
@@ -129,6 +134,7 @@ impl Fetcher {
             leases,
             robots: plan.manners.polite.then(Robots::new),
             tidings,
+            ceilings: plan.ceilings,
             report,
         })
     }

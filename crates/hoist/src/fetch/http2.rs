@@ -18,6 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 
+use super::bandwidth::Hold;
 use super::known::{Known, UnderWay};
 use super::meter::{Meter, Metered};
 use super::pool::{Open, Pool};
@@ -86,6 +87,8 @@ pub(super) struct Whose {
     pub(super) under_way: UnderWay,
     pub(super) pool: Weak<RefCell<Pool>>,
     pub(super) open: Open,
+    /// How long the connection is not read for a ceiling.
+    pub(super) hold: Option<Rc<Hold>>,
 }
 
 impl Http2 {
@@ -94,8 +97,8 @@ impl Http2 {
     where
         T: AsyncRead + AsyncWrite + Unpin + 'static,
     {
-        let Whose { origin, under_way, pool, open } = whose;
-        let meter = Rc::new(Meter::new());
+        let Whose { origin, under_way, pool, open, hold } = whose;
+        let meter = Rc::new(Meter::new(hold));
         let io = Checked::new(Metered::new(io, Rc::clone(&meter)));
         let made = Builder::new()
             .enable_push(false)
@@ -213,6 +216,11 @@ impl Stream {
         if self.http2.meter.last_received().elapsed() >= silence / 2 {
             self.http2.silent.set(true);
         }
+    }
+
+    /// How long its connection is not read for a ceiling.
+    pub(super) fn hold(&self) -> Option<Rc<Hold>> {
+        self.http2.meter.hold()
     }
 
     /// Sends a request as HTTP/1.1 has it. `meter` is told what comes for it.

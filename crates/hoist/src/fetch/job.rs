@@ -5,11 +5,12 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use url::Url;
 
 use super::attempt::{Attempt, Attempted, End};
 use super::continuing::leaves_a_part;
 use super::fetcher::Fetcher;
-use super::leases::{Leases, Wants};
+use super::leases::{Leases, Want, Wants};
 use super::redirect::Hop;
 use super::tidings::Tidings;
 use crate::error::Error;
@@ -20,7 +21,7 @@ use crate::outcome::{Failure, FailureKind, GetOutcome, GetVerdict, Phase, Timing
 use crate::plan::{GetPlan, LargePlan, SinkPlan};
 use crate::report::Report;
 use crate::run::{Conclusion, Event, Job, Read};
-use crate::schedule::{Came, Ended, Outage, Sign, Start, Ticket, Told};
+use crate::schedule::{Came, Ended, Outage, Schedule, Sign, Start, Ticket, Told};
 use crate::sink::{Completion, Completions, Finished, Left, Mismatch, Writers, Written};
 
 /// Gets URLs.
@@ -118,7 +119,7 @@ impl GetJob {
                 !failure.kind.may_retry(last.status) && !leaves_a_part(failure.kind)
             }
             End::NotFound | End::Received { .. } => true,
-            End::Moved(_) => false,
+            End::Moved(_) | End::Postponed => false,
         };
         let (fetcher, ticket, position) = (Rc::clone(&self.fetcher), *ticket, item.position);
         self.giving_up.spawn_local(async move {
@@ -262,6 +263,21 @@ impl Job for GetJob {
         self.attempts.spawn_local(async move { (ticket, run.await) });
     }
 
+    fn prepare(&self, schedule: &mut Schedule<Origin>) {
+        if let Some(rate) = self.fetcher.ceilings.rate {
+            schedule.set_rate(rate);
+        }
+        schedule.set_retries(self.fetcher.ceilings.retries);
+    }
+
+    fn further<'a>(&self, end: &'a Attempted) -> &'a [Origin] {
+        &end.further
+    }
+
+    fn is_hindered(&self) -> bool {
+        self.fetcher.connector.ceiling.as_ref().is_some_and(|ceiling| ceiling.was_touched())
+    }
+
     fn flush(&mut self, idle: bool, now: Instant) -> Option<Instant> {
         self.fetcher.handover.flush(idle, now)
     }
@@ -275,8 +291,12 @@ impl Job for GetJob {
         if let Poll::Ready(Some(ticket)) = self.wants.returned.poll_recv(cx) {
             return Poll::Ready(Event::Returned(ticket));
         }
-        if let Poll::Ready(Some((ticket, answer))) = self.wants.wants.poll_recv(cx) {
-            return Poll::Ready(Event::Wants(ticket, answer));
+        if let Poll::Ready(Some(want)) = self.wants.wants.poll_recv(cx) {
+            return Poll::Ready(match want {
+                Want::Lease(ticket, answer) => Event::Wants(ticket, answer),
+                Want::Turn(ticket, answer) => Event::Turn(ticket, answer),
+                Want::Pause(ticket, pause) => Event::Pause(ticket, pause),
+            });
         }
         if let Poll::Ready(Some((ticket, bytes))) = self.arrived.poll_recv(cx) {
             return Poll::Ready(Event::Arrived(ticket, bytes));
@@ -324,6 +344,11 @@ impl Job for GetJob {
         origin.to_string()
     }
 
+    fn origin(&self, name: &str) -> Option<Origin> {
+        let origin = Origin::of(&Url::parse(name).ok()?)?;
+        (origin.to_string() == name).then_some(origin)
+    }
+
     fn ended(&mut self, item: &mut GetItem, mut end: Attempted) -> (Ended<Origin>, Duration, Sign) {
         let (earned, sign) = (end.earned, std::mem::replace(&mut end.sign, Sign::Nothing));
         let Some(progress) = item.progress.as_deref_mut() else {
@@ -335,6 +360,11 @@ impl Job for GetJob {
             End::Failed(_, Some(retry)) => {
                 progress.waiting = Instant::now();
                 Ended::Failed(*retry)
+            }
+            End::Postponed => {
+                progress.waiting = Instant::now();
+                let hop = progress.hop.as_ref();
+                Ended::Moved(hop.map_or(&item.target.origin, |hop| &hop.origin).clone())
             }
             End::Moved(hop) => {
                 progress.waiting = Instant::now();
@@ -396,6 +426,16 @@ impl Job for GetJob {
                 );
                 let failure = Failure::new(FailureKind::OriginDown, reason);
                 Self::outcome(item, GetVerdict::Failed, Some(failure))
+            }
+            (Conclusion::Spent, _) => {
+                let failure = failure.map(|failure| {
+                    let reason = format!(
+                        "{}; not tried again: its origin has had as many retries as it may",
+                        failure.reason
+                    );
+                    Failure::new(failure.kind, reason)
+                });
+                Self::outcome(item, GetVerdict::Failed, failure)
             }
             (Conclusion::Overdue, _) => {
                 let allowed = seconds(self.fetcher.patience.deadline);

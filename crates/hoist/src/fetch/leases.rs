@@ -1,5 +1,7 @@
 //! Permits beside an attempt's own: each range of a body that is asked for while another comes holds one.
 
+use std::time::Duration;
+
 use tokio::sync::{mpsc, oneshot};
 
 use crate::schedule::Ticket;
@@ -11,8 +13,16 @@ pub(super) struct Leases {
     returned: mpsc::Sender<Ticket>,
 }
 
-/// An attempt wants one; the answer is whether it has it.
-pub(super) type Want = (Ticket, oneshot::Sender<bool>);
+/// What an attempt wants of the schedule while it is under way.
+#[derive(Debug)]
+pub(super) enum Want {
+    /// A permit; the answer is whether it has it.
+    Lease(Ticket, oneshot::Sender<bool>),
+    /// To send another request with its own permit; the answer is how long it has to wait first.
+    Turn(Ticket, oneshot::Sender<Duration>),
+    /// That its origin is left alone for so long.
+    Pause(Ticket, Duration),
+}
 
 /// The job's end of it.
 #[derive(Debug)]
@@ -43,7 +53,7 @@ impl Leases {
     /// A permit at the origin of this item, if one is free that nobody waits for.
     pub(super) async fn ask(&self, ticket: Ticket) -> Option<Lease> {
         let (answer, granted) = oneshot::channel();
-        self.wants.send((ticket, answer)).await.ok()?;
+        self.wants.send(Want::Lease(ticket, answer)).await.ok()?;
         let mut asked = Asked { granted, lease: Some(self.lease(ticket)) };
         let granted = (&mut asked.granted).await.unwrap_or(false);
         let lease = asked.lease.take()?;
@@ -52,6 +62,20 @@ impl Leases {
         }
         lease.void();
         None
+    }
+
+    /// How long this item has to wait before it sends another request with its own permit. None: the
+    /// request is counted, and goes at once.
+    pub(super) async fn turn(&self, ticket: Ticket) -> Option<Duration> {
+        let (answer, told) = oneshot::channel();
+        self.wants.send(Want::Turn(ticket, answer)).await.ok()?;
+        told.await.ok().filter(|wait| !wait.is_zero())
+    }
+
+    /// The origin of this item asks to be left alone for so long.
+    pub(super) async fn pause(&self, ticket: Ticket, pause: Duration) {
+        // Nobody hears of it once the run is over.
+        let _ = self.wants.send(Want::Pause(ticket, pause)).await;
     }
 
     fn lease(&self, ticket: Ticket) -> Lease {

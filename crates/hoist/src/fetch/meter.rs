@@ -5,10 +5,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::bandwidth::Hold;
 use crate::plan::defaults;
 
 /// What a connection has carried. hyper can't say whether a byte of an answer was seen, nor which
@@ -22,11 +23,17 @@ pub(super) struct Meter {
     error: Cell<Option<io::ErrorKind>>,
     /// Interim answers to the current request. Counted in a callback that must be `Send`.
     interim: Arc<AtomicU32>,
+    /// How long its connection was not read for a ceiling of ours, and how long that was when the current
+    /// request began.
+    hold: Option<Rc<Hold>>,
+    held_before: Cell<Duration>,
 }
 
 impl Meter {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(hold: Option<Rc<Hold>>) -> Self {
         Self {
+            hold,
+            held_before: Cell::new(Duration::ZERO),
             received: Cell::new(0),
             last_received: Cell::new(Instant::now()),
             first_received: Cell::new(None),
@@ -53,6 +60,20 @@ impl Meter {
     /// A request is about to be sent.
     pub(super) fn begin(&self) {
         self.first_received.set(None);
+        if let Some(hold) = &self.hold {
+            self.held_before.set(hold.total(Instant::now()));
+        }
+    }
+
+    /// How long nothing was read for a ceiling of ours since the request.
+    pub(super) fn held(&self) -> Duration {
+        let since =
+            |hold: &Rc<Hold>| hold.total(Instant::now()).saturating_sub(self.held_before.get());
+        self.hold.as_ref().map_or(Duration::ZERO, since)
+    }
+
+    pub(super) fn hold(&self) -> Option<Rc<Hold>> {
+        self.hold.clone()
     }
 
     /// The error that the connection had.

@@ -8,6 +8,7 @@ mod acceptance;
 mod answer;
 mod attempt;
 mod authorization;
+mod bandwidth;
 mod body;
 mod coding;
 mod connect;

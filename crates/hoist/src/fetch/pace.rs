@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn no_rate_asks_for_no_look() {
         let mut pace = Pace::new(0, Duration::from_secs(1));
-        assert_eq!(pace.next_look(&Meter::new()), None);
+        assert_eq!(pace.next_look(&Meter::new(None)), None);
         assert_eq!(pace.next_glance(Instant::now()), None);
     }
 }

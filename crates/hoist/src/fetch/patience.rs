@@ -11,6 +11,7 @@ use super::meter::Meter;
 use super::pace::Pace;
 use super::stopwatch::Stopwatch;
 use super::tidings::Tiding;
+use crate::item::Origin;
 use crate::outcome::classify::seconds;
 use crate::outcome::{Failure, FailureKind, Phase};
 use crate::plan::{GivingUp, Patience, defaults};
@@ -41,6 +42,8 @@ pub(super) struct Watch {
     began: Instant,
     /// Time in which nothing was read because the disk was behind.
     paused: Duration,
+    /// Of that, for a ceiling of ours, in the answer under way.
+    held: Duration,
     /// The same of all that bring the same body, where there are others.
     shared: Option<Rc<Cell<u64>>>,
     /// Who is told of bytes on the way.
@@ -52,6 +55,10 @@ pub(super) struct Watch {
     pub(super) stopwatch: Stopwatch,
     /// The origin is to be left alone for so long after this attempt.
     pub(super) pause: Duration,
+    /// The next request is the one that the schedule has counted.
+    counted: bool,
+    /// Whom others were sent to.
+    pub(super) further: Vec<Origin>,
 }
 
 /// What an attempt tells of its origin so far.
@@ -91,12 +98,27 @@ impl Watch {
             received: 0,
             began: now,
             paused: Duration::ZERO,
+            held: Duration::ZERO,
             shared: None,
             tiding: None,
             since: now,
             sleep: Box::pin(tokio::time::sleep_until(deadline.into())),
             stopwatch: Stopwatch::default(),
             pause: Duration::ZERO,
+            counted: true,
+            further: Vec::new(),
+        }
+    }
+
+    /// The schedule has counted a request.
+    pub(super) fn counted(&mut self) {
+        self.counted = true;
+    }
+
+    /// A request is sent.
+    pub(super) fn count_request(&mut self, origin: &Origin) {
+        if !std::mem::take(&mut self.counted) {
+            self.further.push(origin.clone());
         }
     }
 
@@ -203,12 +225,28 @@ impl Watch {
         self.pace.resume(paused);
     }
 
+    /// Takes in how long nothing was read for a ceiling of ours: that is not the server's doing either.
+    /// Whether there was more of it.
+    fn heed_hold(&mut self, meter: &Meter) -> bool {
+        let held = meter.held();
+        let more = held.saturating_sub(self.held);
+        if more.is_zero() {
+            return false;
+        }
+        self.held = held;
+        self.since = self.since.max(meter.last_received()) + more;
+        self.paused = (self.paused + more).min(defaults::FOREVER);
+        self.pace.resume(more);
+        true
+    }
+
     /// A request is sent: the server is waited for.
     pub(super) fn begin_answer(&mut self) {
         self.since = Instant::now();
         self.stopwatch.begin(Phase::FirstByte, self.since);
         self.awaits_first = true;
         self.heard = false;
+        self.held = Duration::ZERO;
         self.pace.end();
     }
 
@@ -231,6 +269,7 @@ impl Watch {
         let mut future = pin!(future);
         poll_fn(|cx| {
             if let Poll::Ready(output) = future.as_mut().poll(cx) {
+                self.heed_hold(meter);
                 return Poll::Ready(Ok(output));
             }
             loop {
@@ -254,6 +293,9 @@ impl Watch {
                 let now = Instant::now();
                 if now < due {
                     self.sleep.as_mut().reset(due.into());
+                    continue;
+                }
+                if self.heed_hold(meter) {
                     continue;
                 }
                 if due == deadline {

@@ -28,7 +28,8 @@ impl Connection {
 impl From<Stream> for Connection {
     fn from(stream: Stream) -> Self {
         let reused = stream.is_reused();
-        Self { transport: Transport::Http2(stream), meter: Rc::new(Meter::new()), reused }
+        let meter = Rc::new(Meter::new(stream.hold()));
+        Self { transport: Transport::Http2(stream), meter, reused }
     }
 }
 

@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use http::header::ACCEPT_RANGES;
@@ -22,6 +22,7 @@ use super::patience::{Overdue, Watch};
 use super::pieces::Pieces;
 use super::pool::Connection;
 use super::ranges;
+use super::rate_limit;
 use super::transport::Arriving;
 use crate::outcome::classify::{Remedy, Seen};
 use crate::outcome::{Failure, FailureKind};
@@ -41,6 +42,8 @@ pub(super) struct Split<'a> {
     received: Rc<Cell<u64>>,
     /// The server obeys no ranges: one stream must do.
     refused: Cell<bool>,
+    /// What is left has to wait for longer than a permit may be held meanwhile.
+    postponed: Cell<bool>,
     /// A piece is there, or was put back.
     changed: Notify,
 }
@@ -61,6 +64,9 @@ struct Taken<'s, 'a> {
 
 /// No permit was free: how long until another look.
 const LOOK: Duration = Duration::from_millis(500);
+
+/// A piece is waited for so long with the attempt's own permit: to begin anew, what is there is read again.
+const HELD: Duration = Duration::from_secs(5);
 
 /// Whether a body is worth it, as far as its head says.
 pub(super) fn is_worth_it(fetcher: &Fetcher, source: &Source, headers: &HeaderMap) -> bool {
@@ -88,6 +94,7 @@ impl<'a> Split<'a> {
             taken: Cell::new(0),
             received: Rc::default(),
             refused: Cell::new(false),
+            postponed: Cell::new(false),
             changed: Notify::new(),
         }
     }
@@ -131,6 +138,10 @@ impl<'a> Split<'a> {
         self.stream(watch, stream, at).await?;
         loop {
             let changed = self.changed.notified();
+            if !self.pieces.borrow().is_empty() {
+                let turn = self.wait_for_turn(watch).await;
+                turn.inspect_err(|_| self.postponed.set(true))?;
+            }
             let piece = self.pieces.borrow_mut().first();
             match piece {
                 Some(piece) => self.piece(watch, piece).await?,
@@ -149,6 +160,27 @@ impl<'a> Split<'a> {
         }
     }
 
+    /// Until another request may be sent with the attempt's own permit: its origin may be paused, or have
+    /// a rate.
+    async fn wait_for_turn(&self, watch: &mut Watch) -> Result<(), Failure> {
+        while let Some(wait) = self.fetcher.leases.turn(self.attempt.ticket).await {
+            let now = Instant::now();
+            if wait > HELD || now + wait >= watch.deadline() {
+                let reason = "the rest has to wait";
+                return Err(Failure::new(FailureKind::Truncated, reason));
+            }
+            tokio::time::sleep(wait).await;
+            watch.resume(now);
+        }
+        watch.counted();
+        Ok(())
+    }
+
+    /// Whether what is left has to wait, and its permits are better given back.
+    pub(super) fn is_postponed(&self) -> bool {
+        self.postponed.get()
+    }
+
     /// With permits on lease, one for each piece: so whoever waits for one gets it in between.
     async fn other(&self) {
         let mut watch =
@@ -162,6 +194,7 @@ impl<'a> Split<'a> {
             };
             let piece = self.pieces.borrow_mut().last();
             let Some(piece) = piece else { return };
+            watch.counted();
             // The others bring it, or find out in their turn.
             if self.piece(&mut watch, piece).await.is_err() {
                 return;
@@ -184,15 +217,32 @@ impl<'a> Split<'a> {
         let (connection, answer) = loop {
             let connection = self.attempt.connection(self.fetcher, watch).await;
             let mut connection = connection.map_err(|unconnected| unconnected.failure)?;
-            match self.attempt.ask(self.fetcher, watch, &mut connection, &going).await {
+            match self
+                .attempt
+                .ask(self.fetcher, watch, &mut connection, &|fields| going.ask(fields))
+                .await
+            {
                 Ok(answer) => break (connection, answer),
                 // The server closed an idle connection just as it was used again.
-                Err(Unanswered { remedy: Remedy::Free, .. }) if free_retry => free_retry = false,
+                Err(Unanswered { remedy: Remedy::Free, .. }) if free_retry => {
+                    free_retry = false;
+                    self.wait_for_turn(watch).await?;
+                }
                 Err(unanswered) => return Err(unanswered.failure),
             }
         };
         let (parts, body) = answer.into_parts();
+        let longest = self.fetcher.patience.deadline;
+        if let Some(pause) = rate_limit::pause(&parts, longest, SystemTime::now()) {
+            self.fetcher.leases.pause(self.attempt.ticket, pause).await;
+        }
         let framing = Framing::of(&parts)?;
+        if matches!(parts.status.as_u16(), 429 | 503) {
+            // It has had enough of us, which says nothing of ranges.
+            let reason =
+                format!("a part of the body was asked for, and HTTP {} came", parts.status);
+            return Err(Failure::new(FailureKind::Truncated, reason));
+        }
         if !ranges::is_piece(&parts, framing, &self.source, piece) {
             self.refused.set(true);
             let reason = "a part of the body was asked for, and another answer came";

@@ -168,9 +168,14 @@ impl Attempt {
             }
             let (at, length) = (pieces.start(), pieces.length());
             let received = Box::pin(pieces.receive(watch, connection, framing, body, at)).await;
+            let postponed = pieces.is_postponed();
             drop(pieces);
             self.end_pieces(fetcher, &received, length, going).await;
-            return received.map(|()| End::Received { content_type, unframed: false });
+            return match received {
+                Err(failure) if postponed && leaves_a_part(failure.kind) => Ok(End::Postponed),
+                Err(failure) => Err(failure),
+                Ok(()) => Ok(End::Received { content_type, unframed: false }),
+            };
         }
         let meter = Rc::clone(&connection.meter);
         let receiving = Receiving {

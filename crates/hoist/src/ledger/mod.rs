@@ -7,6 +7,7 @@
 //!   00000000.snap              the state at the end of a sealed segment (`state`, `answered`)
 //!   00000000.list, .list.gz    the list, block by block; its copy, where it came from a pipe (`list`)
 //!   00000000.ours              names that a ledger gave before it was started over
+//! OUT/.hoist/hints                what was found of origins (`hints`)
 //! OUT/.hoist/parts/POSITION    bodies without their names
 //!                   /N.tar, POSITION.body   the shard that is written, and long bodies on their way there
 //! ```
@@ -29,6 +30,7 @@ mod frame;
 mod fresh;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
+mod hints;
 mod history;
 mod home;
 mod latest;
@@ -43,6 +45,7 @@ mod survey;
 
 pub(crate) use answered::Answered;
 pub(crate) use committer::{Committed, Entry, RenderLine};
+pub(crate) use hints::Hints;
 pub use history::{AnyOutcome, History, Records};
 pub(crate) use home::{Home, real_file};
 pub(crate) use list::{BlockNote, ListFiles, pack};

@@ -300,3 +300,14 @@ pub const ROBOTS_MEMORY: usize = 32 << 20;
 /// Lines that wait for their origin may take one part in so many of what was free on the disk: the rest is
 /// there for what the run is for.
 pub const ASIDE_OF_FREE: u64 = 4;
+
+/// Retries in a hundred of an origin's requests: a server that fails one in ten is helped by asking again,
+/// one that fails half of all is not.
+pub const RETRY_PERCENT: u32 = 10;
+
+/// Retries at an origin in each window beside these, so that short lists have their tries.
+pub const RETRIES_FREE: u32 = 10;
+
+/// The time over which requests and retries are counted: longer than the waits between an item's tries,
+/// and short enough that an origin which is well again has its budget soon.
+pub const RETRY_WINDOW: Duration = Duration::from_secs(10);

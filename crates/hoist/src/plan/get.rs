@@ -9,9 +9,9 @@ use http::{HeaderMap, HeaderValue};
 use rustls::pki_types::CertificateDer;
 
 use super::{
-    ConnectTo, CookiePlan, CredentialsPlan, DecodePlan, DnsPlan, Family, GivingUp, HttpVersions,
-    LargePlan, LedgerPlan, Limits, MannersPlan, NamesPlan, NamingPlan, ProxyPlan, SinkPlan,
-    defaults,
+    CeilingsPlan, ConnectTo, CookiePlan, CredentialsPlan, DecodePlan, DnsPlan, Family, GivingUp,
+    HttpVersions, LargePlan, LedgerPlan, Limits, MannersPlan, NamesPlan, NamingPlan, ProxyPlan,
+    SinkPlan, defaults,
 };
 use crate::item::{HashAlgorithm, MediaRange};
 
@@ -59,6 +59,8 @@ pub struct GetPlan {
     pub large: LargePlan,
     /// How far robots are told what to leave alone.
     pub manners: MannersPlan,
+    /// What is not gone beyond.
+    pub ceilings: CeilingsPlan,
     /// Seeds ids and jitter. None: from the system's randomness.
     pub seed: Option<u64>,
 }
@@ -85,6 +87,7 @@ impl Default for GetPlan {
             decode: None,
             large: LargePlan::default(),
             manners: MannersPlan::default(),
+            ceilings: CeilingsPlan::default(),
             seed: None,
         }
     }

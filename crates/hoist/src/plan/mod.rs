@@ -3,6 +3,7 @@
 //! Nothing is read from the environment here. `defaults` holds every default.
 
 mod bypass;
+mod ceilings;
 mod connect_to;
 mod cookies;
 mod credentials;
@@ -26,6 +27,7 @@ mod wildcards;
 mod windows;
 
 pub use bypass::{BadBypass, Bypass};
+pub use ceilings::{CeilingsPlan, Rate, RetryBudget};
 pub use connect_to::{BadConnectTo, ConnectTo};
 pub use cookies::{Cookie, CookiePlan};
 pub use credentials::{BadCredentials, Credentials, CredentialsPlan};

@@ -7,6 +7,7 @@ use tokio::time::Sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::aside::Aside;
+use super::hinting::{self, Teller};
 use super::job::{Conclusion, Event, Job, Read};
 use super::outbox::{Outbox, Parcel};
 use super::record::{Record, taken};
@@ -56,6 +57,8 @@ pub(super) struct Drive<'a, J: Job> {
     report: Report,
     /// When the report is told again what was found of origins.
     tells: Option<Instant>,
+    /// Who keeps that for the next run.
+    teller: Option<Teller>,
 }
 
 struct Admitted<I> {
@@ -102,12 +105,20 @@ impl<'a, J: Job> Drive<'a, J> {
             random,
             report,
             tells: None,
+            teller: None,
         }
+    }
+
+    pub(super) fn telling(self, teller: Option<Teller>) -> Self {
+        Self { teller, ..self }
     }
 
     pub(super) async fn run(mut self, cancel: &CancellationToken) -> Stop {
         let stop = self.follow(cancel).await;
         self.tell_found();
+        if let Some(teller) = self.teller.take() {
+            teller.tell_last(self.all_found());
+        }
         if self.record.is_some() {
             // Nobody hears of them any more, but they are done.
             for outcome in self.outbox.left() {
@@ -243,12 +254,16 @@ impl<'a, J: Job> Drive<'a, J> {
         match event {
             Event::Fatal(error) => return Err(error),
             Event::Wants(ticket, answer) => {
-                let granted = self.schedule.lease(ticket);
+                let granted = self.schedule.lease(ticket, Instant::now());
                 if answer.send(granted).is_err() && granted {
                     self.schedule.give_back(ticket);
                 }
             }
             Event::Returned(ticket) => self.schedule.give_back(ticket),
+            Event::Turn(ticket, answer) => {
+                let _ = answer.send(self.schedule.turn(ticket, Instant::now()));
+            }
+            Event::Pause(ticket, pause) => self.schedule.ask_pause(ticket, Instant::now(), pause),
             Event::Arrived(ticket, bytes) => {
                 self.schedule.received(ticket, Instant::now(), bytes);
             }
@@ -262,9 +277,12 @@ impl<'a, J: Job> Drive<'a, J> {
             }
             Event::Ended(ticket, end) => {
                 let Some(admitted) = self.items[ticket.0].as_mut() else { return Ok(()) };
-                let told = self.job.told(&end);
+                let (told, further) = (self.job.told(&end), self.job.further(&end).to_vec());
                 let (ended, earned, sign) = self.job.ended(&mut admitted.item, end);
                 let (now, random) = (Instant::now(), self.random.f64());
+                for origin in further {
+                    self.schedule.asked(&origin, now);
+                }
                 if let Some(told) = told {
                     self.schedule.tell(ticket, now, told, random);
                 }
@@ -400,13 +418,17 @@ impl<'a, J: Job> Drive<'a, J> {
     }
 
     fn wake(&mut self, now: Instant) {
-        while let Some(Lapsed { ticket, outage, paused }) = self.schedule.wake(now) {
-            let unasked = paused.map_or(Conclusion::Overdue, Conclusion::PutOff);
+        while let Some(Lapsed { ticket, outage, paused, spent }) = self.schedule.wake(now) {
+            let late = if spent { Conclusion::Spent } else { Conclusion::Overdue };
+            let unasked = paused.map_or(late, Conclusion::PutOff);
             self.conclude(ticket, outage.map_or(unasked, Conclusion::Down));
         }
     }
 
     fn start(&mut self, now: Instant) {
+        if self.job.is_hindered() {
+            self.schedule.hinder(now);
+        }
         while self.job.has_room()
             && let Some(start) = self.schedule.start(now)
         {
@@ -422,7 +444,18 @@ impl<'a, J: Job> Drive<'a, J> {
         if self.tells.is_none_or(|at| at <= now) {
             self.tells = Some(now + TELL);
             self.tell_found();
+            if let Some(mut teller) = self.teller.take() {
+                if teller.is_due(now) {
+                    teller.tell(self.all_found());
+                }
+                self.teller = Some(teller);
+            }
         }
+    }
+
+    fn all_found(&self) -> Vec<(String, usize)> {
+        let found = self.schedule.found(hinting::TOLD).into_iter();
+        found.map(|(origin, found)| (J::name(&origin), found.count)).collect()
     }
 
     /// Tells what was found of how much origins can take.

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::input::Line;
 use crate::item::Position;
 use crate::ledger::Recorded;
-use crate::schedule::{Ended, Outage, Sign, Start, Ticket, Told};
+use crate::schedule::{Ended, Outage, Schedule, Sign, Start, Ticket, Told};
 use crate::sink::Left;
 
 /// What a run does with its items: probes them, or gets them. Lives on the I/O thread.
@@ -56,6 +56,19 @@ pub(crate) trait Job {
         true
     }
 
+    /// The run begins: what the schedule is to know of its plan.
+    fn prepare(&self, _schedule: &mut Schedule<Self::Origin>) {}
+
+    /// What an attempt that ended asked of others beside its own request.
+    fn further<'a>(&self, _end: &'a Self::End) -> &'a [Self::Origin] {
+        &[]
+    }
+
+    /// Whether a ceiling on what is read held anything back since the last call.
+    fn is_hindered(&self) -> bool {
+        false
+    }
+
     /// The loop is about to wait: what was gathered goes on its way, if it is enough or nothing more
     /// comes (`idle`). Else when to call again.
     fn flush(&mut self, _idle: bool, _now: Instant) -> Option<Instant> {
@@ -78,6 +91,11 @@ pub(crate) trait Job {
     /// What an origin is called.
     fn name(origin: &Self::Origin) -> String {
         format!("{origin:?}")
+    }
+
+    /// The origin that is called so. None: nothing is hinted of origins.
+    fn origin(&self, _name: &str) -> Option<Self::Origin> {
+        None
     }
 
     /// Notes the end of an attempt in the item. Also the time that the item has earned, and what
@@ -117,6 +135,11 @@ pub(crate) enum Event<E, S> {
     Wants(Ticket, oneshot::Sender<bool>),
     /// It gives one back.
     Returned(Ticket),
+    /// An attempt is about to send another request with its own permit; how long it has to wait first is to
+    /// be told.
+    Turn(Ticket, oneshot::Sender<Duration>),
+    /// Its origin is to be left alone for so long, from now on.
+    Pause(Ticket, Duration),
     /// Some bytes of its body have come.
     Arrived(Ticket, u64),
     /// What was still under way for an item that has its outcome is done.
@@ -136,6 +159,8 @@ pub(crate) enum Conclusion {
     PutOff(Duration),
     /// Its deadline came while it waited.
     Overdue,
+    /// It would be tried again, but its origin has had as many retries as it may.
+    Spent,
     /// Its origin is down.
     Down(Outage),
 }

@@ -5,9 +5,12 @@ use std::time::SystemTime;
 
 use super::aside;
 use super::drive::Stop;
+use super::hinting::Hinting;
 use crate::error::Error;
 use crate::input::{ListIdentity, Recall, Source};
-use crate::ledger::{self, Committed, Home, Opened, Recorded, Recorder, RenderLine, SEGMENT, Wish};
+use crate::ledger::{
+    self, Committed, Hints, Home, Opened, Recorded, Recorder, RenderLine, SEGMENT, Wish,
+};
 use crate::outcomes::StartedRun;
 use crate::plan::{Durable, LedgerPlan};
 use crate::report::Report;
@@ -25,6 +28,10 @@ pub(super) struct Kept<O> {
     pub(super) appended: bool,
     /// Where lines may be set aside.
     pub(super) aside: PathBuf,
+    /// What earlier runs found: how many at once each origin can take.
+    pub(super) hints: Vec<(String, usize)>,
+    /// Keeps what this one finds.
+    pub(super) hinting: Option<Hinting>,
     /// Nobody else writes here while it is open.
     lock: File,
 }
@@ -80,7 +87,10 @@ impl<O: Recorded> Kept<O> {
         let recorder = Recorder::start(committer)?;
         let list = source.identity().filter(|_| !recall.unchanged);
         let aside = home.aside.clone();
-        Ok(Self { recorder, recall: Some(recall), list, appended, aside, lock })
+        let found = Hints::load(Arc::new(Disk), home, SystemTime::now());
+        let hints = found.all().map(|(origin, count)| (origin.to_owned(), count)).collect();
+        let hinting = Hinting::start(found);
+        Ok(Self { recorder, recall: Some(recall), list, appended, aside, hints, hinting, lock })
     }
 }
 
@@ -92,7 +102,10 @@ pub(super) fn with_ledger<O: Recorded, T>(
     work: impl FnOnce(Option<&mut Kept<O>>) -> Stop,
 ) -> (Stop, Option<File>) {
     let stop = work(kept.as_mut());
-    let Some(Kept { recorder, lock, .. }) = kept else { return (stop, None) };
+    let Some(Kept { recorder, lock, hinting, .. }) = kept else { return (stop, None) };
+    if let Some(hinting) = hinting {
+        hinting.finish();
+    }
     let stop = match recorder.finish(matches!(stop, Stop::Complete)) {
         Ok(untold) => {
             // Nobody hears of them any more, but they are done.

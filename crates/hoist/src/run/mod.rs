@@ -6,6 +6,7 @@
 
 mod aside;
 mod drive;
+mod hinting;
 mod job;
 mod kept;
 mod order;
@@ -22,6 +23,7 @@ pub(crate) use job::{Conclusion, Event, Job, Read};
 
 use self::aside::Aside;
 use self::drive::{Drive, Stop};
+use self::hinting::Hinting;
 use self::kept::{Form, Kept, with_ledger};
 use self::order::Order;
 use self::outbox::Outbox;
@@ -256,6 +258,8 @@ async fn drive<J: Job>(
     random: fastrand::Rng,
 ) -> Stop {
     let recall = kept.as_mut().and_then(|kept| kept.recall.take());
+    let hints = kept.as_mut().map(|kept| std::mem::take(&mut kept.hints)).unwrap_or_default();
+    let teller = kept.as_ref().and_then(|kept| kept.hinting.as_ref()).map(Hinting::teller);
     let answered = recall.as_ref().map(|recall| recall.answered.clone());
     let aside = kept.as_ref().map(|kept| kept.aside.clone());
     let reader = match Reader::start(source, recall) {
@@ -281,8 +285,15 @@ async fn drive<J: Job>(
     if aside.is_on() {
         schedule.share_admission();
     }
+    job.prepare(&mut schedule);
+    for (origin, count) in hints {
+        if let Some(origin) = job.origin(&origin) {
+            schedule.hint(origin, count);
+        }
+    }
     let report = run.report.clone();
-    Drive::new(job, schedule, reader, aside, record, outbox, random, report).run(&run.cancel).await
+    let drive = Drive::new(job, schedule, reader, aside, record, outbox, random, report);
+    drive.telling(teller).run(&run.cancel).await
 }
 
 fn random(seed: Option<u64>) -> fastrand::Rng {

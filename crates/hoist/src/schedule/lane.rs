@@ -3,6 +3,7 @@ use std::time::Instant;
 
 use super::Ticket;
 use super::breaker::{Trial, Trouble};
+use super::rate::Pacing;
 use super::refusals::Refusals;
 use super::tuning::Tuning;
 
@@ -47,12 +48,14 @@ pub(super) struct Lane {
     pub(super) tuning: Option<Box<Tuning>>,
     /// It refused lately, without an answer since.
     pub(super) refusals: Option<Box<Refusals>>,
+    /// When its next attempt may begin, where there is a rate.
+    pub(super) pacing: Option<Box<Pacing>>,
 }
 
 impl Lane {
     /// A new one, with what was learned of its origin before.
-    pub(super) fn new(tuning: Option<Box<Tuning>>) -> Self {
-        Self { tuning, ..Self::default() }
+    pub(super) fn new(tuning: Option<Box<Tuning>>, pacing: Option<Box<Pacing>>) -> Self {
+        Self { tuning, pacing, ..Self::default() }
     }
 
     pub(super) fn push_fresh(&mut self, ticket: Ticket) {
@@ -104,7 +107,9 @@ impl Lane {
 
     /// Whether another attempt may be made at all.
     pub(super) fn may_start(&self) -> bool {
-        self.paused.is_none() && self.trial().is_none_or(|trial| trial == Trial::Due)
+        self.paused.is_none()
+            && !self.pacing.as_ref().is_some_and(|pacing| pacing.holds())
+            && self.trial().is_none_or(|trial| trial == Trial::Due)
     }
 
     /// Whether it is worth keeping through a pause without items: the next one would be longer.

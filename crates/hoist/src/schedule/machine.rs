@@ -7,14 +7,16 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 
 use super::breaker::Trial;
+use super::budget::{self, Budgets};
 use super::lane::Lane;
 use super::learned::Learned;
 use super::pause::Pauses;
+use super::rate::Rates;
 use super::remembered::Remembered;
 use super::tuned;
 use super::turns::{Turns, level};
 use super::{Backoff, Breaker, Outage, Sign, Ticket};
-use crate::plan::{Limits, PerOrigin};
+use crate::plan::{Limits, PerOrigin, RetryBudget};
 
 /// A redirected item waits for about so many others before it is asked again.
 pub(super) const AWAY_PER_PERMIT: usize = 8;
@@ -22,6 +24,9 @@ pub(super) const AWAY_PER_PERMIT: usize = 8;
 /// One permit in so many may be held by origins that are not proven while one that is wants it: else
 /// a few hundred servers that never answer would hold what the others could use.
 const UNPROVEN_SHARE: usize = 16;
+
+/// One in so many of the items that may be admitted may wait for the budget of its origin.
+const ASIDE_SHARE: usize = 4;
 
 /// When to stop trying.
 #[derive(Debug, Clone, Copy)]
@@ -85,6 +90,8 @@ pub(crate) struct Lapsed {
     pub(crate) outage: Option<Outage>,
     /// Because its origin is paused for so long; without either, its deadline has come.
     pub(crate) paused: Option<Duration>,
+    /// Because its origin has had as many retries as it may.
+    pub(crate) spent: bool,
 }
 
 /// The state of a run's admissions and permits. `O` stands for an origin.
@@ -121,6 +128,14 @@ pub(crate) struct Schedule<O> {
     pub(super) sharing: bool,
     /// Permits stayed free when all had started that could.
     pub(super) spare: bool,
+    pub(super) rates: Rates<O>,
+    budgets: Budgets<O>,
+    /// Items that wait for the budget of their origin.
+    aside: usize,
+    /// How many at once earlier runs found of origins that have no controller yet.
+    pub(super) hints: HashMap<O, usize>,
+    /// When a ceiling on the bytes of all origins was last reached.
+    pub(super) hindered: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -136,8 +151,10 @@ pub(super) struct Item<O> {
     attempts: u32,
     /// It waits in the middle of an attempt, having been redirected.
     moved: bool,
+    /// Its server has said when to ask again.
+    invited: bool,
     /// Set with the first attempt.
-    deadline: Option<Instant>,
+    pub(super) deadline: Option<Instant>,
     /// Changes with the state, so that entries of queues and heap can tell that they are stale.
     epoch: u64,
 }
@@ -148,6 +165,8 @@ enum State {
     InFlight,
     /// Until a moment that is in the heap.
     Resting,
+    /// The same, as a retry would be over the budget of its origin.
+    Aside,
     Settled,
 }
 
@@ -156,6 +175,8 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
         Self {
             remembered: Remembered::new(limits.admitted_items.get()),
             pauses: Pauses::new(limits.admitted_items.get()),
+            rates: Rates::new(limits.admitted_items.get()),
+            budgets: Budgets::new(limits.admitted_items.get()),
             limits,
             policy,
             items: Slab::new(),
@@ -175,7 +196,15 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
             lost: VecDeque::new(),
             sharing: false,
             spare: true,
+            hindered: None,
+            hints: HashMap::new(),
+            aside: 0,
         }
+    }
+
+    /// How many of each origin's attempts may be retries.
+    pub(crate) fn set_retries(&mut self, budget: Option<RetryBudget>) {
+        self.budgets.set(budget);
     }
 
     /// Whether an item may be admitted.
@@ -214,6 +243,7 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
             state: State::Waiting,
             attempts: 0,
             moved: false,
+            invited: false,
             deadline: None,
             epoch: self.next_epoch,
         }));
@@ -251,6 +281,16 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
             let max_away = max_away(self.limits.per_origin, lane);
             let popped = if lane.may_start() { lane.pop(max_away, is_live) } else { None };
             if let Some(ticket) = popped {
+                let counts = self.items[ticket.0].is_retry() && !lane.is_down();
+                if !self.budgets.affords(&origin, counts, now) {
+                    // Where too many wait, it is settled as soon as that is looked at.
+                    let look = if self.may_wait() { budget::LOOK } else { Duration::ZERO };
+                    self.set_aside(ticket, now + look);
+                    self.tend(&origin);
+                    continue;
+                }
+            }
+            if let Some(ticket) = popped {
                 if let Some(tuning) = &mut lane.tuning {
                     tuning.held(now, lane.in_flight);
                 }
@@ -262,6 +302,9 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
                     trouble.set_trial(Trial::Running(ticket));
                 }
             }
+            if popped.is_some() {
+                self.count(&origin, now);
+            }
             self.tend(&origin);
             let Some(ticket) = popped else { continue };
             self.come_back(ticket);
@@ -270,7 +313,12 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
             let item = &mut self.items[ticket.0];
             self.fresh -= usize::from(item.deadline.is_none());
             item.attempts += u32::from(!std::mem::take(&mut item.moved));
-            let deadline = *item.deadline.get_or_insert(now + longest);
+            let deadline = item.deadline.get_or_insert(now + longest);
+            if self.rates.is_set() {
+                // It waited for the rate, and that is not its doing.
+                *deadline = (*deadline).max(now + longest / 2);
+            }
+            let deadline = *deadline;
             return Some(Start { ticket, attempt: item.attempts, deadline });
         }
         self.spare = false;
@@ -279,7 +327,7 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
 
     /// Gives an item in flight permits for one attempt more, if they are free and nobody at its origin
     /// waits for them. They are given back before its own attempt ends.
-    pub(crate) fn lease(&mut self, ticket: Ticket) -> bool {
+    pub(crate) fn lease(&mut self, ticket: Ticket, now: Instant) -> bool {
         let Some(Item { state: State::InFlight, origin, .. }) = self.items.get(ticket.0) else {
             return false;
         };
@@ -293,6 +341,8 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
         lane.in_flight += 1;
         self.in_flight += 1;
         self.unproven += usize::from(!lane.proven);
+        let origin = origin.clone();
+        self.count(&origin, now);
         true
     }
 
@@ -345,6 +395,7 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
                     return Next::Down(outage);
                 }
                 item.origin = item.home.clone();
+                item.invited = matches!(retry, Retry::After(_));
                 let backoff = self.policy.backoff.wait(item.attempts, random);
                 let rest = match retry {
                     Retry::Soon => backoff,
@@ -370,6 +421,8 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
         if let Some(lost) = self.wake_origins(now) {
             return Some(lost);
         }
+        self.wake_rated(now);
+        self.budgets.pass(now);
         while let Some(Reverse((at, ticket, epoch))) = self.wakes.peek().copied() {
             let ticket = Ticket(ticket);
             if !is_at(&self.items, ticket, epoch) {
@@ -384,11 +437,26 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
             let deadline = item.deadline.unwrap_or(at);
             let outage = self.outage(&item.origin, now);
             let given_up = self.lanes.get(&item.origin).is_some_and(Lane::is_given_up);
-            if item.state == State::Resting && now < deadline && !given_up {
-                self.wait_again(ticket, deadline);
+            let rests = matches!(item.state, State::Resting | State::Aside);
+            let spent = rests && outage.is_none() && self.is_spent(ticket, now);
+            self.aside -= usize::from(self.items[ticket.0].state == State::Aside);
+            if rests && now < deadline && !given_up {
+                if !spent {
+                    self.wait_again(ticket, deadline);
+                    continue;
+                }
+                if self.may_wait() {
+                    self.set_aside(ticket, now + budget::LOOK);
+                    continue;
+                }
+            }
+            let item = &self.items[ticket.0];
+            let mut paused = None;
+            if item.state == State::Waiting && self.spares(ticket, now) {
+                self.wake_at(now + self.policy.deadline / 2, ticket, epoch);
                 continue;
             }
-            let mut paused = None;
+            let item = &self.items[ticket.0];
             if item.state == State::Waiting {
                 let origin = item.origin.clone();
                 self.settle(ticket);
@@ -402,7 +470,8 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
             } else {
                 self.settle(ticket);
             }
-            return Some(Lapsed { ticket, outage, paused: paused.filter(|left| !left.is_zero()) });
+            let paused = paused.filter(|left| !left.is_zero());
+            return Some(Lapsed { ticket, outage, paused, spent });
         }
         self.wake_paused(now)
     }
@@ -411,7 +480,8 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
     pub(crate) fn next_wake(&self) -> Option<Instant> {
         let item = self.wakes.peek().map(|Reverse((at, ..))| *at);
         let trial = self.trials.first_key_value().map(|((at, _), _)| *at);
-        item.into_iter().chain(trial).chain(self.pauses.next()).min()
+        let others = self.pauses.next().into_iter().chain(self.rates.next());
+        item.into_iter().chain(trial).chain(others).min()
     }
 
     /// Lets a settled item go; its ticket may be given to another.
@@ -434,6 +504,27 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
         self.fresh -= usize::from(self.items[ticket.0].deadline.is_none());
         self.leave_share(ticket);
         Next::Settled
+    }
+
+    /// Whether it is a retry for which its origin has no budget.
+    fn is_spent(&mut self, ticket: Ticket, now: Instant) -> bool {
+        let item = &self.items[ticket.0];
+        item.is_retry() && self.budgets.is_spent(&item.origin, now)
+    }
+
+    /// Whether one more item may wait for a budget: all of them together leave room for others.
+    fn may_wait(&self) -> bool {
+        let bytes = self.bytes < self.limits.admitted_bytes;
+        self.aside < self.limits.admitted_items.get().div_ceil(ASIDE_SHARE)
+            && (bytes || self.aside < self.items.len() / ASIDE_SHARE)
+    }
+
+    /// It looks for its origin's budget again at this moment; at its deadline at the latest.
+    fn set_aside(&mut self, ticket: Ticket, at: Instant) {
+        let epoch = self.enter(ticket, State::Aside);
+        self.aside += 1;
+        let deadline = self.items[ticket.0].deadline.unwrap_or(at);
+        self.wake_at(deadline.min(at), ticket, epoch);
     }
 
     fn rest(&mut self, ticket: Ticket, until: Instant) {
@@ -479,9 +570,11 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
             self.recall(origin);
         }
         let paused = self.pauses.of(origin);
-        let learned = &mut self.learned;
-        let lane =
-            self.lanes.entry(origin.clone()).or_insert_with(|| Lane::new(learned.take(origin)));
+        let (learned, rates) = (&mut self.learned, &mut self.rates);
+        let lane = self
+            .lanes
+            .entry(origin.clone())
+            .or_insert_with(|| Lane::new(learned.take(origin), rates.take(origin)));
         lane.paused = paused;
         lane
     }
@@ -517,6 +610,13 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
     }
 }
 
+impl<O> Item<O> {
+    /// Whether its next attempt is one more, of our own accord.
+    fn is_retry(&self) -> bool {
+        self.attempts > 0 && !self.moved && !self.invited
+    }
+}
+
 /// Of one origin, redirected items that may wait elsewhere before it sends more after them: else they
 /// would queue up faster than they are served, with their deadlines running.
 fn max_away(per_origin: PerOrigin, lane: &Lane) -> usize {
@@ -535,6 +635,11 @@ impl<O: Clone + Eq + Hash> Schedule<O> {
         item.origin == item.home
     }
 
+    /// Items that wait for the budget of their origin.
+    pub(super) fn aside(&self) -> usize {
+        self.aside
+    }
+
     /// Items of this origin that wait elsewhere.
     pub(super) fn away(&self, origin: &O) -> usize {
         self.lanes.get(origin).map_or(0, |lane| lane.away)
@@ -544,13 +649,19 @@ impl<O: Clone + Eq + Hash> Schedule<O> {
     pub(super) fn size(&self) -> usize {
         let origins = self.lanes.len() + self.turns.size() + self.remembered.size();
         let down = self.trials.len() + self.given_up.len() + self.lost.len();
-        self.items.len() + self.wakes.len() + origins + down + self.pauses.size()
+        self.items.len()
+            + self.wakes.len()
+            + origins
+            + down
+            + self.pauses.size()
+            + self.rates.size()
+            + self.budgets.size()
     }
 
     /// Whether no origin is remembered.
     pub(super) fn is_forgotten(&self) -> bool {
         let down = self.down + self.trials.len() + self.lost.len();
-        let in_flight = self.in_flight + self.unproven + self.fresh;
+        let in_flight = self.in_flight + self.unproven + self.fresh + self.aside;
         self.lanes.is_empty() && in_flight + self.bytes + down == 0
     }
 }

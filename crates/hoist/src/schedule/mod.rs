@@ -10,7 +10,11 @@
 //! so that the run ends. One that asked to be left alone is paused (`pause`).
 
 mod backoff;
+mod bandwidth;
 mod breaker;
+mod budget;
+#[cfg(test)]
+mod budget_tests;
 mod lane;
 mod learned;
 mod machine;
@@ -18,6 +22,9 @@ mod outage;
 #[cfg(test)]
 mod outage_tests;
 mod pause;
+mod rate;
+#[cfg(test)]
+mod rate_tests;
 mod refusals;
 mod remembered;
 mod shares;
@@ -35,6 +42,7 @@ pub use tuning::models;
 mod turns;
 
 pub(crate) use backoff::Backoff;
+pub(crate) use bandwidth::Bandwidth;
 pub(crate) use breaker::{Breaker, Outage, Sign};
 pub(crate) use machine::{Ended, Lapsed, Next, Policy, Retry, Schedule, Start};
 pub(crate) use ticket::Ticket;

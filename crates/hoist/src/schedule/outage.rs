@@ -153,6 +153,9 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
         self.unlist(origin);
         let Some(mut lane) = self.lanes.remove(origin) else { return };
         self.leave(origin, &mut lane);
+        if let Some(pacing) = &lane.pacing {
+            self.rates.put(origin, pacing);
+        }
         let Lane { trouble: Some(trouble), alarm, .. } = lane else { return };
         if let Some(alarm) = alarm {
             self.trials.remove(&alarm);
@@ -196,7 +199,7 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
                 let is_live = |ticket, epoch| is_at(items, ticket, epoch);
                 let ticket = if lost { lane.pop(usize::MAX, is_live) } else { None }?;
                 let outage = lane.trouble.as_ref().map(|trouble| trouble.outage(now));
-                Some(Lapsed { ticket, outage, paused: None })
+                Some(Lapsed { ticket, outage, paused: None, spent: false })
             });
             if let Some(lapsed) = lapsed {
                 self.settle(lapsed.ticket);

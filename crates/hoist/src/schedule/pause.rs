@@ -127,7 +127,7 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
                 let left = lane.paused?.saturating_duration_since(now);
                 let is_live = |ticket, epoch| is_at(items, ticket, epoch);
                 let ticket = if left > longest { lane.pop(usize::MAX, is_live) } else { None }?;
-                Some(Lapsed { ticket, outage: None, paused: Some(left) })
+                Some(Lapsed { ticket, outage: None, paused: Some(left), spent: false })
             });
             if let Some(lapsed) = &lapsed {
                 self.settle(lapsed.ticket);
@@ -189,7 +189,7 @@ mod tests {
         done(&mut schedule, tickets[0], now);
         done(&mut schedule, tickets[1], now);
         assert!(starts(&mut schedule, now).is_empty());
-        assert!(!schedule.lease(other) || schedule.in_flight() == 2, "others may");
+        assert!(!schedule.lease(other, now) || schedule.in_flight() == 2, "others may");
         assert_eq!(schedule.next_wake(), Some(now + seconds(30)));
         assert_eq!(schedule.wake(now + seconds(29)), None);
         assert!(starts(&mut schedule, now + seconds(29)).is_empty());

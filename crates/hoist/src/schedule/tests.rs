@@ -195,7 +195,7 @@ fn the_deadline_ends_items_that_wait_for_their_turn() {
     assert_eq!(schedule.wake(now + seconds(104)), None);
     assert_eq!(
         schedule.wake(now + seconds(105)),
-        Some(Lapsed { ticket: Ticket(0), outage: None, paused: None })
+        Some(Lapsed { ticket: Ticket(0), outage: None, paused: None, spent: false })
     );
     schedule.discharge(Ticket(0));
     schedule.ended(Ticket(1), now, Ended::Done, Duration::ZERO, Sign::Whole, 0.0);
@@ -349,23 +349,23 @@ fn a_permit_is_leased_only_where_nobody_waits_for_it() {
     let now = Instant::now();
     let mut schedule = schedule(4, 3, 0);
     schedule.admit(7, 1);
-    assert!(!schedule.lease(Ticket(0)), "it is not in flight");
+    assert!(!schedule.lease(Ticket(0), now), "it is not in flight");
     assert_eq!(started(&mut schedule, now), [0]);
-    assert!(schedule.lease(Ticket(0)) && schedule.lease(Ticket(0)));
-    assert!(!schedule.lease(Ticket(0)), "the origin has no more");
+    assert!(schedule.lease(Ticket(0), now) && schedule.lease(Ticket(0), now));
+    assert!(!schedule.lease(Ticket(0), now), "the origin has no more");
     assert_eq!(schedule.in_flight(), 3);
     // Another item of the origin waits: it is next, and nothing is leased before it has started.
     schedule.admit(7, 1);
     assert!(started(&mut schedule, now).is_empty());
     schedule.give_back(Ticket(0));
-    assert!(!schedule.lease(Ticket(0)));
+    assert!(!schedule.lease(Ticket(0), now));
     assert_eq!(started(&mut schedule, now), [1]);
     // Another origin takes the run's last permit.
     schedule.admit(8, 1);
     assert_eq!(started(&mut schedule, now), [2]);
-    assert!(!schedule.lease(Ticket(2)));
+    assert!(!schedule.lease(Ticket(2), now));
     schedule.give_back(Ticket(0));
-    assert!(schedule.lease(Ticket(2)));
+    assert!(schedule.lease(Ticket(2), now));
     schedule.give_back(Ticket(2));
     for ticket in 0..3 {
         schedule.ended(Ticket(ticket), now, Ended::Done, Duration::ZERO, Sign::Whole, 0.0);

@@ -38,9 +38,12 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
             if matches!(told.came, Came::Answer(_)) {
                 lane.answers = lane.answers.saturating_add(1);
             }
-            tune(lane, now, self.limits.in_flight.get());
+            tune(lane, now, self.limits.in_flight.get(), || self.hints.get(&origin).copied());
         }
         if let Some(tuning) = &mut lane.tuning {
+            if is_felt(self.hindered, now) {
+                tuning.hinder();
+            }
             tuning.ended(now, lane.in_flight, told.came, told.took);
         }
         let pause = match told.came {
@@ -60,6 +63,23 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
         }
     }
 
+    /// An earlier run found so many at once for this origin. It is tried, not trusted.
+    pub(crate) fn hint(&mut self, origin: O, count: usize) {
+        self.hints.insert(origin, count);
+    }
+
+    /// A ceiling on the bytes of all origins was reached: what they yield now is not what they could.
+    pub(crate) fn hinder(&mut self, now: Instant) {
+        self.hindered = Some(now);
+    }
+
+    /// An attempt that goes on says that its origin is to be left alone for so long.
+    pub(crate) fn ask_pause(&mut self, ticket: Ticket, now: Instant, pause: Duration) {
+        if let Some(origin) = self.items.get(ticket.0).map(|item| item.origin.clone()) {
+            self.pause(&origin, now, pause);
+        }
+    }
+
     /// Takes in that some bytes of a body have come, before its attempt ends.
     pub(crate) fn received(&mut self, ticket: Ticket, now: Instant, bytes: u64) {
         let Some(item) = self.items.get(ticket.0) else { return };
@@ -69,8 +89,11 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
         let origin = item.origin.clone();
         let Some(lane) = self.lanes.get_mut(&origin) else { return };
         lane.answers = lane.answers.saturating_add(1);
-        tune(lane, now, self.limits.in_flight.get());
+        tune(lane, now, self.limits.in_flight.get(), || self.hints.get(&origin).copied());
         if let Some(tuning) = &mut lane.tuning {
+            if is_felt(self.hindered, now) {
+                tuning.hinder();
+            }
             tuning.received(now, lane.in_flight, bytes);
             self.tend(&origin);
         }
@@ -98,6 +121,13 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
     }
 }
 
+/// For so long a ceiling that was reached is still felt.
+const FELT: Duration = Duration::from_secs(1);
+
+fn is_felt(hindered: Option<Instant>, now: Instant) -> bool {
+    hindered.is_some_and(|at| now.saturating_duration_since(at) < FELT)
+}
+
 /// Attempts that an origin may have in flight.
 pub(super) fn limit(per_origin: PerOrigin, lane: &Lane) -> usize {
     match (per_origin, &lane.tuning) {
@@ -117,9 +147,10 @@ pub(super) fn leases(per_origin: PerOrigin, lane: &Lane) -> usize {
 }
 
 /// Gives an origin a controller once it is worth one.
-fn tune(lane: &mut Lane, now: Instant, most: usize) {
+fn tune(lane: &mut Lane, now: Instant, most: usize, hint: impl FnOnce() -> Option<usize>) {
     let items = lane.waiting() + usize::from(lane.answers);
     if lane.tuning.is_none() && lane.answers >= ANSWERS && items >= ITEMS {
-        lane.tuning = Some(Box::new(Tuning::new(now, defaults::GET_PRIOR.get(), most)));
+        let tuning = Tuning::new(now, defaults::GET_PRIOR.get(), most);
+        lane.tuning = Some(Box::new(tuning.hinted(hint())));
     }
 }

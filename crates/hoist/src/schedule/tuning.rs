@@ -35,6 +35,11 @@ const PUNISHED_FOR: Duration = Duration::from_mins(2);
 const SELDOM: u32 = 50;
 const REMEMBERED: u32 = 512;
 
+/// On the way to a count that an earlier run found: so many times as long as before is later, and so many of
+/// these are enough.
+const LATER: f64 = 2.0;
+const LATE: u32 = 4;
+
 /// A round of a window takes this time at least: the loop of a run takes what came in batches.
 const ROUND_TIME: Duration = Duration::from_millis(5);
 /// The same where bytes are measured, which are told about so often.
@@ -103,6 +108,12 @@ pub(super) struct Tuning {
     /// The count before the doubling has been measured twice.
     verified: bool,
     searched: bool,
+    /// What an earlier run found, until it is tried.
+    hint: Option<usize>,
+    /// The count is on its way there.
+    leap: Option<Leap>,
+    /// A ceiling of ours had its part in what this window is to tell.
+    hindered: bool,
     answers: u64,
     /// Answers and refusals of late.
     answered: u32,
@@ -129,6 +140,15 @@ enum Phase {
 enum Direction {
     Up,
     Down,
+}
+
+/// The way from the first count to half of what an earlier run found.
+#[derive(Debug, Clone, Copy)]
+struct Leap {
+    /// Seconds that an item took before.
+    took: f64,
+    /// How many more took much longer than did not.
+    late: u32,
 }
 
 /// A count that was too much.
@@ -163,10 +183,18 @@ impl Tuning {
             recent: Recent::new(now),
             verified: false,
             searched: false,
+            hint: None,
+            leap: None,
+            hindered: false,
             answers: 0,
             answered: 0,
             refusals: 0,
         }
+    }
+
+    /// The same, where an earlier run found this count.
+    pub(super) fn hinted(self, hint: Option<usize>) -> Self {
+        Self { hint, ..self }
     }
 
     /// Permits that the origin may have now.
@@ -178,6 +206,12 @@ impl Tuning {
     pub(super) fn found(&self) -> Option<Found> {
         let above = self.ceiling.map(|ceiling| ceiling.led_to);
         self.searched.then_some(Found { count: self.target, above, answers: self.answers })
+    }
+
+    /// It is not the origin, but a ceiling of ours that more is not asked for, or not read: what is
+    /// measured now tells nothing.
+    pub(super) fn hinder(&mut self) {
+        self.hindered = true;
     }
 
     /// The number of permits in use is about to change: until now it was this.
@@ -197,6 +231,10 @@ impl Tuning {
                 if self.answered >= REMEMBERED {
                     self.answered /= 2;
                     self.refusals /= 2;
+                }
+                if self.is_leap_over(took) {
+                    self.target = self.limit;
+                    self.open(now, 0);
                 }
                 self.take(now, in_flight, 1.0, bytes);
             }
@@ -289,6 +327,17 @@ impl Tuning {
         }
     }
 
+    /// Whether the way to a hinted count ends here: items take longer than they did, one after the other.
+    fn is_leap_over(&mut self, took: Duration) -> bool {
+        if self.limit >= self.target {
+            self.leap = None;
+        }
+        let Some(leap) = &mut self.leap else { return false };
+        let late = took.as_secs_f64() > LATER * leap.took;
+        leap.late = if late { leap.late + 1 } else { leap.late.saturating_sub(1) };
+        leap.late >= LATE
+    }
+
     /// Fewer, at most once for what is in flight.
     #[expect(clippy::cast_precision_loss, reason = "counts of permits are small")]
     fn brake(&mut self, now: Instant, in_flight: usize, took: Duration, how: Above) {
@@ -296,6 +345,7 @@ impl Tuning {
             return;
         }
         self.searched = true;
+        (self.hint, self.leap) = (None, None);
         self.braked = Some(now);
         let at = in_flight.saturating_sub(1).max(1);
         self.ceiling = Some(Ceiling { at, since: now, led_to: how, punished: false });

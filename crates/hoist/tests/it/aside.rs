@@ -1,6 +1,7 @@
 //! Lines of slow origins wait on disk, so that they do not hold up the others.
 
 use std::collections::BTreeSet;
+use std::fmt::Write;
 use std::io::Cursor;
 use std::path::Path;
 use std::time::Duration;
@@ -103,8 +104,8 @@ fn a_run_that_was_interrupted_goes_on_with_what_was_set_aside() {
     assert_eq!(summary.counts.ok, (SLOW + OTHERS) as u64);
     assert!(!root.path().join(".hoist/aside").exists());
     // What was in flight when it ended, and what was answered and not yet on record, are asked twice.
-    let asked = slow.stats().requests as usize;
-    assert!((SLOW..SLOW + 200).contains(&asked), "{asked}");
+    let asked = slow.stats().requests;
+    assert!((SLOW as u64..SLOW as u64 + 200).contains(&asked), "{asked}");
 }
 
 #[test]
@@ -137,10 +138,10 @@ fn a_paused_origin_does_not_hold_others() {
     let mut lines = String::new();
     for n in 0..SLOW {
         let at = paused.addr();
-        lines.push_str(&format!("http://{at}/flaky?fail=1&status=429&retry-after=1&id={n}\n"));
+        writeln!(lines, "http://{at}/flaky?fail=1&status=429&retry-after=1&id={n}").unwrap();
     }
     for n in 0..OTHERS {
-        lines.push_str(&format!("http://{}/flags/br/br.gif?n={n}\n", other.addr()));
+        writeln!(lines, "http://{}/flags/br/br.gif?n={n}", other.addr()).unwrap();
     }
     let mut plan = tight(root.path());
     plan.patience.retries = 50;
@@ -163,10 +164,10 @@ fn lines_of_a_dead_origin_end_while_others_go_on() {
     let dead = crate::support::closed_port();
     let mut lines = String::new();
     for n in 0..DEAD {
-        lines.push_str(&format!("http://{dead}/{n}\n"));
+        writeln!(lines, "http://{dead}/{n}").unwrap();
     }
     for n in 0..OTHERS {
-        lines.push_str(&format!("http://{}/flags/br/br.gif?n={n}\n", other.addr()));
+        writeln!(lines, "http://{}/flags/br/br.gif?n={n}", other.addr()).unwrap();
     }
     let mut plan = tight(root.path());
     plan.patience.retries = 0;

@@ -4,6 +4,7 @@
 
 mod aside;
 mod cancel;
+mod ceilings;
 mod disk;
 mod ends;
 mod examples;

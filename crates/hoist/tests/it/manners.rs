@@ -273,3 +273,38 @@ fn a_429_with_retry_after_pauses_its_origin_and_no_other() {
     let of_other: Vec<_> = log(&other).iter().map(|record| record.at).collect();
     assert!(of_other[3] < of_other[0] + Duration::from_secs(1), "{of_other:?}");
 }
+
+#[test]
+fn a_quota_told_with_a_robots_txt_holds_its_page_back() {
+    let (root, out) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let rules = "[[request]]\npath = \"/robots.txt\"\nfault = \"rate-limit?limit=1&window=1s\"";
+    let server = site(root.path(), &[("robots.txt", RULES), ("a", "a")], rules);
+    let all = get_all(polite(out.path()), urls(&server, &["/a"]));
+    assert_eq!((verdicts(&all), all[0].attempts), (vec![OK], 1), "{all:?}");
+    let log = log(&server);
+    let (told, page) = (asked(&log, "/robots.txt"), asked(&log, "/a"));
+    assert_eq!((told.len(), page.len()), (1, 1), "{log:?}");
+    // The window began a moment before the answer was sent.
+    assert!(page[0].at >= told[0].at + Duration::from_millis(900), "{log:?}");
+}
+
+#[test]
+fn one_that_breaks_off_is_not_asked_for_again_by_each_url() {
+    let (root, out) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let rules = "[[request]]\npath = \"/robots.txt\"\nfault = \"stall?send=3\"";
+    let server = site(root.path(), &[("robots.txt", RULES), ("a", "a")], rules);
+    let mut plan = polite(out.path());
+    plan.patience.progress = Duration::from_secs(2);
+    plan.patience.retries = 0;
+    let paths: Vec<_> = (0..8).map(|n| format!("/a?{n}")).collect();
+    let paths: Vec<_> = paths.iter().map(String::as_str).collect();
+    let began = Instant::now();
+    let all = get_all(plan, urls(&server, &paths));
+    for outcome in &all {
+        let (kind, reason) = failure(outcome);
+        assert_eq!(kind, FailureKind::Stalled, "{reason}");
+        assert!(reason.starts_with("robots.txt: "), "{reason}");
+    }
+    assert_eq!(log(&server).len(), 1, "for all of them");
+    assert!(began.elapsed() < Duration::from_secs(10));
+}

@@ -22,6 +22,7 @@ fn permits_are_never_exceeded() {
         let server = spawn(delayed());
         let mut plan = plan(root.path());
         plan.limits.in_flight = NonZeroUsize::new(in_flight).unwrap();
+        plan.ceilings.retries = None;
         plan.limits.per_origin = NonZeroUsize::new(per_origin).unwrap().into();
         // Faults, redirects and retries among them: each gives its permit back.
         let urls = (0..40).flat_map(|n| {

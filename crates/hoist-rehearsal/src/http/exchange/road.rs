@@ -27,7 +27,7 @@ impl Road<'_> {
 }
 
 /// Reads on, so that a client's leaving is seen; what it sends meanwhile is kept for later.
-async fn until_gone(wire: &mut Wire, inbox: &mut Vec<u8>) -> io::Error {
+pub(super) async fn until_gone(wire: &mut Wire, inbox: &mut Vec<u8>) -> io::Error {
     loop {
         if inbox.len() >= HEAD_LIMIT {
             return std::future::pending().await;

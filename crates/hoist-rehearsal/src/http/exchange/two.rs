@@ -32,7 +32,7 @@ impl Exchange<'_> {
         let from = take(&mut self.body_from).min(said.len());
         let mut may = 0;
         while may < from {
-            may += turn(self.shared, from - may).await;
+            may += turn(self.shared, from - may, self.road.gone()).await?;
         }
         if from > 0 {
             let heads = answers(&said[..from]).ok_or(Trouble::NeedsHttp11)?;
@@ -45,7 +45,7 @@ impl Exchange<'_> {
         let mut at = from;
         while at < said.len() {
             if may == at {
-                may += turn(self.shared, said.len() - at).await;
+                may += turn(self.shared, said.len() - at, self.road.gone()).await?;
             }
             let end = may == said.len() && self.is_end((may - at) as u64);
             let n = self.stream()?.data(&said[at..may], end).await?;

@@ -4,8 +4,9 @@ use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use http::StatusCode;
+use http::header::{ACCEPT, ACCEPT_ENCODING};
 use http::response::Parts;
+use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body_util::BodyExt;
 use url::Position;
 
@@ -14,7 +15,6 @@ use super::rules::Rules;
 use crate::fetch::answer::{Framing, Meaning, retry_after};
 use crate::fetch::attempt::{Attempt, End, Unanswered};
 use crate::fetch::coding::is_coded;
-use crate::fetch::continuing::Going;
 use crate::fetch::fetcher::Fetcher;
 use crate::fetch::patience::{Overdue, Watch};
 use crate::fetch::pool::Connection;
@@ -52,14 +52,21 @@ impl Attempt {
             return Ok(None);
         }
         let origin = self.origin();
+        let mut asked = false;
         let known = if let Some(known) = robots.get(origin, Instant::now()) {
             known
         } else {
+            asked = true;
             match self.ask_robots(fetcher, watch).await {
                 Ok(found) => remember(robots, origin, found),
                 Err(Unconnected { failure, hopeless }) => {
                     let reason = format!("robots.txt: {}", failure.reason);
                     let failure = Failure::new(failure.kind, reason);
+                    if watch.ever_heard() && is_of_server(failure.kind) {
+                        // Else each URL would wait for the same.
+                        let kept = watch.took().max(defaults::ROBOTS_FAILURE_KEPT);
+                        robots.put(origin, Known::Broken(failure.clone()), Instant::now(), kept);
+                    }
                     return if hopeless {
                         Ok(Some(End::Failed(failure, None)))
                     } else {
@@ -70,6 +77,11 @@ impl Attempt {
         };
         let rules = match known {
             Known::Rules(rules) => rules,
+            Known::Broken(failure) => {
+                // It says nothing new of the origin.
+                watch.excuse();
+                return Err(failure);
+            }
             Known::Closed(why, after) => {
                 let reason =
                     format!("robots.txt can't be read ({why}), so nothing may be asked for");
@@ -83,6 +95,10 @@ impl Attempt {
         if let Some(rule) = rules.forbids(target) {
             let reason = format!("robots.txt of {origin}, {}", rule.told());
             return Ok(Some(End::Failed(Failure::new(FailureKind::Disallowed, reason), None)));
+        }
+        if asked && (fetcher.ceilings.rate.is_some() || !watch.pause.is_zero()) {
+            // The page is another request.
+            return Ok(Some(End::Postponed));
         }
         watch.pause = watch.pause.max(rules.delay);
         Ok(None)
@@ -155,11 +171,10 @@ impl Attempt {
         fetcher: &Fetcher,
         watch: &mut Watch,
     ) -> Result<(Connection, Parts, Arriving), Unconnected> {
-        let going = Going::robots();
         let (mut free_retry, mut may_require) = (true, true);
         loop {
             let mut connection = self.connection(fetcher, watch).await?;
-            match self.ask(fetcher, watch, &mut connection, &going).await {
+            match self.ask(fetcher, watch, &mut connection, &as_text).await {
                 Ok(answer) => {
                     let (parts, body) = answer.into_parts();
                     return Ok((connection, parts, body));
@@ -219,6 +234,24 @@ impl Attempt {
         self.give_back(fetcher, connection, framing);
         Ok(text)
     }
+}
+
+/// It is plain text, whatever the item's body is to be.
+fn as_text(fields: &mut HeaderMap) {
+    fields.insert(ACCEPT, HeaderValue::from_static("text/plain, */*;q=0.5"));
+    fields.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+}
+
+/// Whether such a failure is the doing of who was to answer, and may happen again.
+fn is_of_server(kind: FailureKind) -> bool {
+    matches!(
+        kind,
+        FailureKind::Truncated
+            | FailureKind::Stalled
+            | FailureKind::Reset
+            | FailureKind::Timeout
+            | FailureKind::Malformed
+    )
 }
 
 fn remember(robots: &Robots, origin: &Origin, found: Found) -> Known {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::rules::Rules;
 use crate::item::Origin;
+use crate::outcome::Failure;
 use crate::plan::defaults;
 
 /// The robots.txt of the origins that were asked lately.
@@ -21,6 +22,8 @@ pub(super) enum Known {
     /// It can't be read, for this reason: nothing may be asked for. After this time it may be, where the
     /// server has said so.
     Closed(Rc<str>, Option<Duration>),
+    /// It began to come, and broke off or stalled: so does whatever needs it.
+    Broken(Failure),
 }
 
 #[derive(Debug)]
@@ -72,6 +75,7 @@ impl Robots {
             + match &known {
                 Known::Rules(rules) => rules.weight(),
                 Known::Closed(reason, _) => reason.len(),
+                Known::Broken(failure) => failure.reason.len(),
             };
         cache.next += 1;
         let number = cache.next;

@@ -150,15 +150,13 @@ impl<O: Clone + Eq + Hash + Debug> Aside<O> {
         if !self.start() {
             return false;
         }
-        let pile = match self.numbers.get(origin) {
-            Some(pile) => *pile,
-            None => {
-                let (origin, coming, is_hungry) = (origin.clone(), 0, false);
-                let pile = self.piles.insert(Pile { origin, lines: 0, coming, is_hungry });
-                self.numbers.insert(self.piles[pile].origin.clone(), pile);
-                pile
-            }
-        };
+        let known = self.numbers.get(origin).copied();
+        let pile = known.unwrap_or_else(|| {
+            let (named, coming, is_hungry) = (origin.clone(), 0, false);
+            let pile = self.piles.insert(Pile { origin: named, lines: 0, coming, is_hungry });
+            self.numbers.insert(origin.clone(), pile);
+            pile
+        });
         self.put_on(pile, position, text);
         if let Some(start) = start_of_url(text) {
             self.latest = Some((start.to_owned(), pile));

@@ -244,7 +244,7 @@ impl Store {
             let Some(chain) = self.chains.get(pile) else { break };
             let piece = match chain.head {
                 Some(reading) => self.read(pile, reading, left)?,
-                None => self.from_buffer(pile, left),
+                None => self.take_buffered(pile, left),
             };
             if piece.1 == 0 {
                 break;
@@ -256,7 +256,7 @@ impl Store {
     }
 
     /// Lines from the memory.
-    fn from_buffer(&mut self, pile: usize, left: (usize, usize)) -> (Vec<u8>, usize) {
+    fn take_buffered(&mut self, pile: usize, left: (usize, usize)) -> (Vec<u8>, usize) {
         let chain = &mut self.chains[pile];
         let (length, count) = whole_lines(chain.unwritten(), left);
         let piece = chain.unwritten()[..length].to_vec();

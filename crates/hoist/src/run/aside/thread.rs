@@ -48,21 +48,21 @@ pub(super) enum Done {
 pub(super) struct Thread {
     orders: Option<SyncSender<Order>>,
     done: mpsc::Receiver<Done>,
-    thread: Option<JoinHandle<()>>,
+    handle: Option<JoinHandle<()>>,
 }
 
 impl Thread {
     pub(super) fn start(fs: Arc<dyn Fs>, folder: PathBuf) -> Result<Self, Error> {
         let (orders, received) = sync_channel(ORDERS);
         let (tell, done) = mpsc::channel(ORDERS);
-        let thread = thread::Builder::new()
+        let handle = thread::Builder::new()
             .name("hoist-aside".to_owned())
             .spawn(move || {
                 let store = Store::new(fs, folder.clone(), Sizes::default());
                 follow(store, &folder, &received, &tell);
             })
             .map_err(|source| Error::System { what: "the thread for lines set aside", source })?;
-        Ok(Self { orders: Some(orders), done, thread: Some(thread) })
+        Ok(Self { orders: Some(orders), done, handle: Some(handle) })
     }
 
     /// There is room for it: see [`ORDERS`].
@@ -81,8 +81,8 @@ impl Drop for Thread {
     fn drop(&mut self) {
         self.orders = None;
         self.done.close();
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+        if let Some(handle) = self.handle.take() {
+            let _ = handle.join();
         }
     }
 }

@@ -9,6 +9,8 @@
 )]
 
 mod client;
+#[cfg(test)]
+mod hint_tests;
 mod rivals;
 mod table;
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::gain::{CROWDED, Gain, Kept, Linear, Measure, is_less, rounded};
-use super::{Above, BRAKE, Ceiling, Direction, Phase, Tuning};
+use super::{Above, BRAKE, Ceiling, Direction, Leap, Phase, Tuning};
 
 /// A doubling is gone on from where it bought as much as this.
 const DOUBLING: f64 = 0.5;
@@ -51,7 +51,8 @@ impl Tuning {
         let measure = self.window.measure(now);
         #[expect(clippy::cast_precision_loss, reason = "counts of permits are small")]
         let in_use = measure.count >= IN_USE * self.limit as f64;
-        if self.choose_unit(now) || !in_use {
+        let hindered = std::mem::take(&mut self.hindered);
+        if self.choose_unit(now) || !in_use || hindered {
             return self.open(now, 0);
         }
         match self.phase {
@@ -176,7 +177,14 @@ impl Tuning {
         self.linear.add(measure);
         self.alone =
             if self.verified { self.alone.max(self.linear.each()) } else { self.linear.each() };
-        let to = (2 * self.limit).min(self.top(now));
+        let twice = 2 * self.limit;
+        // Half of what was found once is tried at once, and what it brings is measured like any other
+        // step: the server may have become another.
+        let hinted = self.hint.take().map_or(0, |hint| hint / 2);
+        if hinted > twice {
+            self.leap = Some(Leap { took: measure.count / measure.rate, late: 0 });
+        }
+        let to = twice.max(hinted).min(self.top(now));
         if to <= self.limit {
             self.rest_now(now);
             self.usual = Some(measure);
