@@ -43,6 +43,8 @@ pub use probe::exchange_door as exchange;
 #[doc(hidden)]
 pub use probe::simulation;
 
+pub mod simulate;
+
 mod ledger;
 #[cfg(feature = "bench")]
 #[doc(hidden)]
@@ -61,7 +63,7 @@ pub use item::Position;
 pub use ledger::{AnyOutcome, History, LedgerKind, Records};
 pub use outcome::{FailureKind, GetOutcome, GetVerdict, ProbeOutcome, ProbeVerdict};
 pub use outcomes::Outcomes;
-pub use plan::{GetPlan, ProbePlan};
+pub use plan::{GetPlan, ProbePlan, SimulatePlan};
 
 /// For the targets in `fuzz/`.
 #[cfg(fuzzing)]

@@ -21,6 +21,7 @@ mod large;
 mod ledger;
 mod list;
 mod manners;
+mod model_file;
 mod names;
 mod naming;
 mod netrc;
@@ -31,6 +32,7 @@ mod rehearse;
 mod roots;
 mod said;
 mod servers;
+mod simulate;
 mod to_plan;
 mod tuning;
 mod values;
@@ -54,6 +56,7 @@ pub(crate) use outcomes::{OutcomesFormat, OutcomesJob, OutcomesPrint};
 pub(crate) use probe::{ProbeFormat, ProbeJob};
 pub(crate) use rehearse::{RehearseJob, ServeJob, Server, TruthLog};
 pub(crate) use said::Said;
+pub(crate) use simulate::SimulateJob;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -63,6 +66,7 @@ Examples:
   hoist get -i urls.txt -o pages -m 64       each URL of a list into the folder pages
   hoist outcomes pages --only failed         what is on record of a list
   hoist rehearse ERROR --delay 0.1s..1s      a slow server that fails on purpose
+  hoist simulate model.toml                  how a get of a million would go
 
 Exit codes: 0 every item ok or answered, 1 the run completed but not so, 2 usage,
 3 the run could not go on, 130 interrupted.";
@@ -84,6 +88,7 @@ enum Subcommands {
     Get(Box<get::GetArgs>),
     Outcomes(outcomes::OutcomesArgs),
     Rehearse(rehearse::RehearseArgs),
+    Simulate(simulate::SimulateArgs),
     Completions(completions::CompletionsArgs),
     #[command(hide = true)]
     Man(completions::ManArgs),
@@ -102,6 +107,8 @@ pub(crate) enum Command {
     Outcomes(OutcomesJob),
     /// `hoist rehearse`
     Rehearse(RehearseJob),
+    /// `hoist simulate`
+    Simulate(Box<SimulateJob>),
     /// `hoist completions`
     Completions(Shell),
     /// `hoist man`
@@ -126,6 +133,7 @@ where
         Subcommands::Get(args) => args.into_job().map(Box::new).map(Command::Get),
         Subcommands::Outcomes(args) => Ok(Command::Outcomes(args.into_job())),
         Subcommands::Rehearse(args) => args.into_job().map(Command::Rehearse),
+        Subcommands::Simulate(args) => args.into_job().map(Box::new).map(Command::Simulate),
         Subcommands::Completions(args) => Ok(Command::Completions(args.shell)),
         Subcommands::Man(args) => Ok(Command::Man(args.folder)),
     };

@@ -10,6 +10,7 @@ mod interrupts;
 mod outcomes;
 mod probe;
 mod rehearse;
+mod simulate;
 
 use std::process::ExitCode;
 
@@ -56,6 +57,7 @@ pub(crate) fn run(command: Command) -> Ending {
         Command::Get(job) => get::run(*job),
         Command::Outcomes(job) => outcomes::run(&job),
         Command::Rehearse(job) => rehearse::run(&job),
+        Command::Simulate(job) => simulate::run(*job),
         Command::Completions(shell) => completions::run(shell),
         Command::Man(folder) => completions::man(&folder),
     }

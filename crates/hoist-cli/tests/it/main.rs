@@ -33,6 +33,7 @@ mod resume;
 mod servers;
 mod shards;
 mod silent_tcp;
+mod simulate;
 mod split;
 mod terminal;
 mod tuning;

@@ -105,6 +105,11 @@ impl History {
         }
     }
 
+    /// The folder of the ledger.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.survey.folder
+    }
+
     /// What its items are.
     pub fn kind(&self) -> LedgerKind {
         self.survey.last().kind

@@ -96,7 +96,7 @@ impl GetOutcome {
 }
 
 /// Scheme, host and port of a URL, as text.
-fn origin_of(url: &str) -> &str {
+pub(crate) fn origin_of(url: &str) -> &str {
     let host = url.find("//").map_or(0, |at| at + 2);
     let end = url[host..].find(['/', '?', '#']).map_or(url.len(), |at| host + at);
     &url[..end]

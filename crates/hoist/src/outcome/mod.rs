@@ -13,6 +13,7 @@ mod selector;
 mod timing;
 
 pub use failure::Failure;
+pub(crate) use fetched::origin_of;
 pub use fetched::{GetOutcome, GetVerdict};
 pub use kind::{FailureKind, UnknownKind};
 pub use probed::{ProbeOutcome, ProbeVerdict, Wildcard};

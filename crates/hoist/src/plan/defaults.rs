@@ -311,3 +311,7 @@ pub const RETRIES_FREE: u32 = 10;
 /// The time over which requests and retries are counted: longer than the waits between an item's tries,
 /// and short enough that an origin which is well again has its budget soon.
 pub const RETRY_WINDOW: Duration = Duration::from_secs(10);
+
+/// What an attempt occupies a simulated client with: a get of small files takes about so much of one
+/// core.
+pub const SIMULATED_CPU: Duration = Duration::from_micros(40);

@@ -13,7 +13,7 @@ mod order;
 mod outbox;
 mod record;
 
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::thread;
 
@@ -36,7 +36,7 @@ use crate::outcome::{GetOutcome, ProbeOutcome};
 use crate::outcomes::{Message, Outcomes, StartedRun};
 use crate::plan::{Durable, GetPlan, Limits, PerOrigin, ProbePlan, SinkPlan, Wildcards, defaults};
 use crate::probe::ProbeJob;
-use crate::schedule::{Backoff, Breaker, Policy, Schedule};
+use crate::schedule::{Backoff, Policy, Schedule};
 use crate::sink::{
     Directory, Files, Gathering, Lines, PRIVATE, Parts, Shards, Staging, Stream, Unit, Writers,
 };
@@ -88,16 +88,7 @@ fn get(mut plan: GetPlan, source: Source, run: &StartedRun<GetOutcome>) -> Stop 
         Ok(started) => started,
         Err(error) => return Stop::Failed(error),
     };
-    let policy = Policy {
-        retries: plan.patience.retries,
-        backoff: Backoff { first: plan.patience.backoff, longest: plan.patience.backoff_max },
-        deadline: plan.patience.deadline,
-        breaker: plan.giving_up.breaker.as_ref().map(|breaker| Breaker {
-            failures: NonZeroU32::new(breaker.failures).unwrap_or(NonZeroU32::MIN),
-            pause: Backoff { first: defaults::BREAKER_PAUSE, longest: defaults::BREAKER_PAUSE_MAX },
-            patience: breaker.patience.min(plan.patience.deadline),
-        }),
-    };
+    let policy = Policy::of(&plan.patience, &plan.giving_up);
     let mut limits = plan.limits.clone();
     // A permit is worth nothing without a descriptor.
     let budget = NonZeroUsize::new(connection_budget()).unwrap_or(NonZeroUsize::MIN);

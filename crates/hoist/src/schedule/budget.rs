@@ -5,6 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 use std::time::{Duration, Instant};
 
+use super::memory;
 use crate::plan::RetryBudget;
 
 /// What is over the budget looks for it again after this time.
@@ -71,6 +72,12 @@ impl Counts {
 }
 
 impl<O: Clone + Eq + Hash> Budgets<O> {
+    /// In bytes.
+    pub(super) fn memory(&self) -> usize {
+        memory::map::<O, Counts>(self.counts.capacity())
+            + self.order.capacity() * size_of::<(Instant, O)>()
+    }
+
     pub(super) fn new(most: usize) -> Self {
         Self { plan: None, counts: HashMap::new(), order: VecDeque::new(), most }
     }

@@ -103,7 +103,7 @@ fn where_admission_is_full_a_quarter_of_it_may_wait() {
             spent += usize::from(lapsed.spent);
             schedule.discharge(lapsed.ticket);
         }
-        most = most.max(schedule.aside());
+        most = most.max(schedule.over_budget());
         while schedule.has_room() {
             schedule.admit(7, 1);
         }

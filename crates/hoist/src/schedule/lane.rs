@@ -3,6 +3,7 @@ use std::time::Instant;
 
 use super::Ticket;
 use super::breaker::{Trial, Trouble};
+use super::memory;
 use super::rate::Pacing;
 use super::refusals::Refusals;
 use super::tuning::Tuning;
@@ -128,6 +129,15 @@ impl Lane {
     /// Of the items that are given up, so many wait for its next trial.
     pub(super) fn kept(&self) -> usize {
         usize::from(!matches!(self.trial(), Some(Trial::Running(_))))
+    }
+
+    /// What it takes beside itself, in bytes.
+    pub(super) fn memory(&self) -> usize {
+        self.fresh.capacity() * size_of::<Ticket>()
+            + self.returning.capacity() * size_of::<(Ticket, u64)>()
+            + self.trouble.as_ref().map_or(0, |_| size_of::<Trouble>())
+            + self.refusals.as_ref().map_or(0, |_| size_of::<Refusals>())
+            + memory::tunings(usize::from(self.tuning.is_some()))
     }
 
     pub(super) fn is_idle(&self) -> bool {

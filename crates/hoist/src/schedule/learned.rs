@@ -1,6 +1,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 
+use super::memory;
 use super::tuning::Tuning;
 
 /// Controllers of origins that have no item just now: the latest.
@@ -36,6 +37,13 @@ impl<O: Clone + Eq + Hash> Learned<O> {
             return None;
         }
         self.tunings.remove(origin).map(|(_, tuning)| tuning)
+    }
+
+    /// In bytes.
+    pub(super) fn memory(&self) -> usize {
+        memory::map::<O, (u64, Box<Tuning>)>(self.tunings.len())
+            + memory::tunings(self.tunings.len())
+            + self.order.capacity() * size_of::<(u64, O)>()
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = (&O, &Tuning)> {

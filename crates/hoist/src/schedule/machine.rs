@@ -8,6 +8,7 @@ use slab::Slab;
 
 use super::breaker::Trial;
 use super::budget::{self, Budgets};
+use super::keyed::Keyed;
 use super::lane::Lane;
 use super::learned::Learned;
 use super::pause::Pauses;
@@ -26,7 +27,7 @@ pub(super) const AWAY_PER_PERMIT: usize = 8;
 const UNPROVEN_SHARE: usize = 16;
 
 /// One in so many of the items that may be admitted may wait for the budget of its origin.
-const ASIDE_SHARE: usize = 4;
+const OVER_BUDGET_SHARE: usize = 4;
 
 /// When to stop trying.
 #[derive(Debug, Clone, Copy)]
@@ -107,7 +108,7 @@ pub(crate) struct Schedule<O> {
     /// Those of them at origins that are not proven.
     pub(super) unproven: usize,
     /// Origins with an item or an attempt; an idle one is forgotten.
-    pub(super) lanes: HashMap<O, Lane>,
+    pub(super) lanes: HashMap<O, Lane, Keyed>,
     pub(super) turns: Turns<O>,
     wakes: BinaryHeap<Reverse<(Instant, usize, u64)>>,
     next_epoch: u64,
@@ -119,7 +120,7 @@ pub(crate) struct Schedule<O> {
     /// What was found of origins that have no item just now.
     pub(super) learned: Learned<O>,
     /// Origins that are given up and have got items since; when room is wanted, these go.
-    pub(super) given_up: HashSet<O>,
+    pub(super) given_up: HashSet<O, Keyed>,
     /// Origins of which the waiting items are settled now, all but so many.
     pub(super) lost: VecDeque<(O, usize)>,
     pub(super) remembered: Remembered<O>,
@@ -129,9 +130,9 @@ pub(crate) struct Schedule<O> {
     /// Permits stayed free when all had started that could.
     pub(super) spare: bool,
     pub(super) rates: Rates<O>,
-    budgets: Budgets<O>,
+    pub(super) budgets: Budgets<O>,
     /// Items that wait for the budget of their origin.
-    aside: usize,
+    over_budget: usize,
     /// How many at once earlier runs found of origins that have no controller yet.
     pub(super) hints: HashMap<O, usize>,
     /// When a ceiling on the bytes of all origins was last reached.
@@ -166,12 +167,21 @@ enum State {
     /// Until a moment that is in the heap.
     Resting,
     /// The same, as a retry would be over the budget of its origin.
-    Aside,
+    OverBudget,
     Settled,
 }
 
 impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
     pub(crate) fn new(limits: Limits, policy: Policy) -> Self {
+        Self::keyed(limits, policy, Keyed::secret())
+    }
+
+    /// One that takes the same room in each run.
+    pub(crate) fn seeded(limits: Limits, policy: Policy, seed: u64) -> Self {
+        Self::keyed(limits, policy, Keyed::by(seed))
+    }
+
+    fn keyed(limits: Limits, policy: Policy, keyed: Keyed) -> Self {
         Self {
             remembered: Remembered::new(limits.admitted_items.get()),
             pauses: Pauses::new(limits.admitted_items.get()),
@@ -184,7 +194,7 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
             fresh: 0,
             in_flight: 0,
             unproven: 0,
-            lanes: HashMap::new(),
+            lanes: HashMap::with_hasher(keyed),
             turns: Turns::new(),
             wakes: BinaryHeap::new(),
             next_epoch: 0,
@@ -192,13 +202,13 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
             trials: BTreeMap::new(),
             next_alarm: 0,
             learned: Learned::new(tuned::KEPT),
-            given_up: HashSet::new(),
+            given_up: HashSet::with_hasher(keyed),
             lost: VecDeque::new(),
             sharing: false,
             spare: true,
             hindered: None,
             hints: HashMap::new(),
-            aside: 0,
+            over_budget: 0,
         }
     }
 
@@ -285,7 +295,7 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
                 if !self.budgets.affords(&origin, counts, now) {
                     // Where too many wait, it is settled as soon as that is looked at.
                     let look = if self.may_wait() { budget::LOOK } else { Duration::ZERO };
-                    self.set_aside(ticket, now + look);
+                    self.wait_for_budget(ticket, now + look);
                     self.tend(&origin);
                     continue;
                 }
@@ -437,16 +447,16 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
             let deadline = item.deadline.unwrap_or(at);
             let outage = self.outage(&item.origin, now);
             let given_up = self.lanes.get(&item.origin).is_some_and(Lane::is_given_up);
-            let rests = matches!(item.state, State::Resting | State::Aside);
+            let rests = matches!(item.state, State::Resting | State::OverBudget);
             let spent = rests && outage.is_none() && self.is_spent(ticket, now);
-            self.aside -= usize::from(self.items[ticket.0].state == State::Aside);
+            self.over_budget -= usize::from(self.items[ticket.0].state == State::OverBudget);
             if rests && now < deadline && !given_up {
                 if !spent {
                     self.wait_again(ticket, deadline);
                     continue;
                 }
                 if self.may_wait() {
-                    self.set_aside(ticket, now + budget::LOOK);
+                    self.wait_for_budget(ticket, now + budget::LOOK);
                     continue;
                 }
             }
@@ -491,6 +501,12 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
         self.bytes -= item.bytes;
     }
 
+    /// What items and wake-up times take, in bytes.
+    pub(super) fn own_memory(&self) -> usize {
+        self.items.capacity() * (size_of::<Item<O>>() + size_of::<usize>())
+            + self.wakes.capacity() * size_of::<Reverse<(Instant, usize, u64)>>()
+    }
+
     fn enter(&mut self, ticket: Ticket, state: State) -> u64 {
         self.next_epoch += 1;
         let item = &mut self.items[ticket.0];
@@ -515,14 +531,14 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
     /// Whether one more item may wait for a budget: all of them together leave room for others.
     fn may_wait(&self) -> bool {
         let bytes = self.bytes < self.limits.admitted_bytes;
-        self.aside < self.limits.admitted_items.get().div_ceil(ASIDE_SHARE)
-            && (bytes || self.aside < self.items.len() / ASIDE_SHARE)
+        self.over_budget < self.limits.admitted_items.get().div_ceil(OVER_BUDGET_SHARE)
+            && (bytes || self.over_budget < self.items.len() / OVER_BUDGET_SHARE)
     }
 
     /// It looks for its origin's budget again at this moment; at its deadline at the latest.
-    fn set_aside(&mut self, ticket: Ticket, at: Instant) {
-        let epoch = self.enter(ticket, State::Aside);
-        self.aside += 1;
+    fn wait_for_budget(&mut self, ticket: Ticket, at: Instant) {
+        let epoch = self.enter(ticket, State::OverBudget);
+        self.over_budget += 1;
         let deadline = self.items[ticket.0].deadline.unwrap_or(at);
         self.wake_at(deadline.min(at), ticket, epoch);
     }
@@ -636,8 +652,8 @@ impl<O: Clone + Eq + Hash> Schedule<O> {
     }
 
     /// Items that wait for the budget of their origin.
-    pub(super) fn aside(&self) -> usize {
-        self.aside
+    pub(super) fn over_budget(&self) -> usize {
+        self.over_budget
     }
 
     /// Items of this origin that wait elsewhere.
@@ -661,7 +677,7 @@ impl<O: Clone + Eq + Hash> Schedule<O> {
     /// Whether no origin is remembered.
     pub(super) fn is_forgotten(&self) -> bool {
         let down = self.down + self.trials.len() + self.lost.len();
-        let in_flight = self.in_flight + self.unproven + self.fresh + self.aside;
+        let in_flight = self.in_flight + self.unproven + self.fresh + self.over_budget;
         self.lanes.is_empty() && in_flight + self.bytes + down == 0
     }
 }

@@ -15,13 +15,16 @@ mod breaker;
 mod budget;
 #[cfg(test)]
 mod budget_tests;
+mod keyed;
 mod lane;
 mod learned;
 mod machine;
+mod memory;
 mod outage;
 #[cfg(test)]
 mod outage_tests;
 mod pause;
+mod policy;
 mod rate;
 #[cfg(test)]
 mod rate_tests;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::lane::Lane;
 use super::machine::is_at;
-use super::{Lapsed, Schedule};
+use super::{Lapsed, Schedule, memory};
 use crate::plan::defaults;
 
 /// Until when each of them is left alone.
@@ -77,6 +77,13 @@ impl<O: Clone + Eq + Hash> Pauses<O> {
 
     pub(super) fn len(&self) -> usize {
         self.order.len()
+    }
+
+    /// In bytes.
+    pub(super) fn memory(&self) -> usize {
+        memory::map::<O, (Instant, u64)>(self.until.len())
+            + memory::tree::<O>(self.order.len())
+            + self.put_off.capacity() * size_of::<O>()
     }
 
     #[cfg(test)]

@@ -7,7 +7,7 @@ use std::fmt::Debug;
 use std::hash::Hash;
 use std::time::{Duration, Instant};
 
-use super::{Schedule, Ticket, tuned};
+use super::{Schedule, Ticket, memory, tuned};
 use crate::plan::{Rate, defaults};
 
 /// What a timer may be late does not lower the rate: attempts are made up for within this time.
@@ -54,6 +54,12 @@ impl<O: Clone + Eq + Hash> Rates<O> {
             next: 0,
             most,
         }
+    }
+
+    /// In bytes.
+    pub(super) fn memory(&self) -> usize {
+        memory::map::<O, (Instant, u64)>(self.kept.capacity())
+            + memory::tree::<O>(self.due.len() + self.order.len())
     }
 
     pub(super) fn is_set(&self) -> bool {

@@ -3,6 +3,7 @@ use std::hash::Hash;
 use std::time::{Duration, Instant};
 
 use super::breaker::Trouble;
+use super::memory;
 
 /// An origin that is down and that nobody asks for is remembered for so long: then its next items
 /// find out anew.
@@ -57,6 +58,12 @@ impl<O: Clone + Eq + Hash> Remembered<O> {
         if self.troubles.get(&origin).is_some_and(|(of, _)| *of == number) {
             self.troubles.remove(&origin);
         }
+    }
+
+    /// In bytes.
+    pub(super) fn memory(&self) -> usize {
+        memory::map::<O, (u64, Trouble)>(self.troubles.len())
+            + self.order.capacity() * size_of::<(Instant, u64, O)>()
     }
 
     #[cfg(test)]

@@ -81,6 +81,12 @@ impl<O> Turns<O> {
         }
     }
 
+    /// In bytes.
+    pub(super) fn memory(&self) -> usize {
+        let queues = self.proven.queues.iter().chain(&self.unproven.queues);
+        queues.map(|queue| queue.capacity() * size_of::<(u64, O)>()).sum()
+    }
+
     #[cfg(test)]
     /// Entries.
     pub(super) fn size(&self) -> usize {
