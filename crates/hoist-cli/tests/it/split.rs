@@ -144,7 +144,8 @@ fn alone_killed_again_and_again_pieces_are_gone_on_with() {
 /// Ranges that are refused make the whole file wait, not fail.
 #[test]
 fn a_pause_of_the_origin_holds_pieces_back_too() {
-    let rules = "[[request]]\nnumber = 3\nfault = \"status?code=429&retry-after=2\"";
+    // It refuses the third at once.
+    let rules = "load = \"cliff?at=2&takes=1ms&retry-after=2\"";
     let scenario = Scenario::parse(rules, Path::new("")).unwrap();
     let server = serve(HttpRehearsal { scenario, ..HttpRehearsal::local() });
     let base = format!("http://{}", server.addr());
@@ -155,7 +156,7 @@ fn a_pause_of_the_origin_holds_pieces_back_too() {
     assert!(fs::read(here.path("out/file")).unwrap() == body(OF));
     assert!(here.server.settle(Duration::from_mins(1)));
     let all = here.server.truth().http();
-    let refused = all.iter().find(|record| record.status == Some(429)).unwrap().at;
+    let refused = all.iter().find(|record| record.status == Some(429)).expect("a refusal").at;
     let within = all.iter().filter(|record| {
         record.at > refused + Duration::from_millis(100)
             && record.at < refused + Duration::from_secs(2)

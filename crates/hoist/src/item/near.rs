@@ -43,7 +43,8 @@ fn beginning(text: &str) -> Option<&str> {
     let host = text.find("://")? + "://".len();
     let end = host + text[host..].find('/')?;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
-    text[host..end].bytes().all(plain).then(|| &text[..end])
+    // Where nothing stands between the slashes, the host comes after the third.
+    (end > host && text[host..end].bytes().all(plain)).then(|| &text[..end])
 }
 
 /// Whether this begins a path, and can't be read as the beginning of a host. What the reader of URLs
@@ -85,6 +86,15 @@ mod tests {
                     prop_assert_eq!(near.parse(&text), plain.map(|url| (url, origin)), "{:?}", text);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn more_than_two_slashes_come_before_a_host_and_not_a_path() {
+        let mut near = NearUrls::default();
+        for text in ["https:///a/x", "https:///b", "https:////c/y", "https:///a"] {
+            let plain = Url::parse(text).unwrap();
+            assert_eq!(near.parse(text).unwrap().0, plain, "{text}");
         }
     }
 

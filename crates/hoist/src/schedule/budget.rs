@@ -5,6 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 use std::time::{Duration, Instant};
 
+use super::keyed::Keyed;
 use super::memory;
 use crate::plan::RetryBudget;
 
@@ -18,7 +19,7 @@ const PARTS: usize = 5;
 #[derive(Debug)]
 pub(super) struct Budgets<O> {
     plan: Option<RetryBudget>,
-    counts: HashMap<O, Counts>,
+    counts: HashMap<O, Counts, Keyed>,
     /// When to see whether an origin is to be forgotten.
     order: VecDeque<(Instant, O)>,
     /// Of these, at most; the oldest goes.
@@ -78,8 +79,8 @@ impl<O: Clone + Eq + Hash> Budgets<O> {
             + self.order.capacity() * size_of::<(Instant, O)>()
     }
 
-    pub(super) fn new(most: usize) -> Self {
-        Self { plan: None, counts: HashMap::new(), order: VecDeque::new(), most }
+    pub(super) fn new(most: usize, keyed: Keyed) -> Self {
+        Self { plan: None, counts: HashMap::with_hasher(keyed), order: VecDeque::new(), most }
     }
 
     pub(super) fn set(&mut self, plan: Option<RetryBudget>) {
@@ -156,7 +157,7 @@ mod tests {
     #[test]
     fn ten_are_free_and_then_one_in_ten() {
         let mut now = Instant::now();
-        let mut budgets = Budgets::new(8);
+        let mut budgets = Budgets::new(8, Keyed::secret());
         budgets.set(Some(plan()));
         let retries = |budgets: &mut Budgets<u8>, now| {
             (0..1_000).take_while(|_| budgets.affords(&1, true, now)).count()
@@ -177,7 +178,7 @@ mod tests {
     #[test]
     fn without_a_budget_all_are_free_and_origins_are_bounded() {
         let now = Instant::now();
-        let mut budgets = Budgets::new(3);
+        let mut budgets = Budgets::new(3, Keyed::secret());
         assert!((0..100).all(|_| budgets.affords(&1, true, now)) && budgets.size() == 0);
         budgets.set(Some(RetryBudget { free: 0, ..plan() }));
         assert!(!budgets.affords(&1, true, now) && budgets.is_spent(&2, now));
@@ -196,7 +197,7 @@ mod tests {
             free in 0..20_u32,
         ) {
             let plan = RetryBudget { percent, free, ..plan() };
-            let mut budgets = Budgets::new(8);
+            let mut budgets = Budgets::new(8, Keyed::secret());
             budgets.set(Some(plan));
             let mut now = Instant::now();
             let mut all: Vec<(Instant, bool)> = Vec::new();

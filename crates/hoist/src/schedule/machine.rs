@@ -185,8 +185,8 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
         Self {
             remembered: Remembered::new(limits.admitted_items.get()),
             pauses: Pauses::new(limits.admitted_items.get()),
-            rates: Rates::new(limits.admitted_items.get()),
-            budgets: Budgets::new(limits.admitted_items.get()),
+            rates: Rates::new(limits.admitted_items.get(), keyed),
+            budgets: Budgets::new(limits.admitted_items.get(), keyed),
             limits,
             policy,
             items: Slab::new(),

@@ -7,6 +7,7 @@ use std::fmt::Debug;
 use std::hash::Hash;
 use std::time::{Duration, Instant};
 
+use super::keyed::Keyed;
 use super::{Schedule, Ticket, memory, tuned};
 use crate::plan::{Rate, defaults};
 
@@ -21,7 +22,7 @@ pub(super) struct Rates<O> {
     /// Lanes that wait until their next attempt may begin.
     due: BTreeMap<(Instant, u64), O>,
     /// Origins without a lane, until they have their full rate again.
-    kept: HashMap<O, (Instant, u64)>,
+    kept: HashMap<O, (Instant, u64), Keyed>,
     order: BTreeMap<(Instant, u64), O>,
     next: u64,
     /// Of these, at most; the one that would be forgotten first goes.
@@ -45,11 +46,11 @@ impl Pacing {
 }
 
 impl<O: Clone + Eq + Hash> Rates<O> {
-    pub(super) fn new(most: usize) -> Self {
+    pub(super) fn new(most: usize, keyed: Keyed) -> Self {
         Self {
             every: None,
             due: BTreeMap::new(),
-            kept: HashMap::new(),
+            kept: HashMap::with_hasher(keyed),
             order: BTreeMap::new(),
             next: 0,
             most,

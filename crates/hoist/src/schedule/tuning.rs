@@ -31,9 +31,14 @@ const BELOW: usize = 20;
 const REFUSED_FOR: Duration = Duration::from_secs(30);
 const PUNISHED_FOR: Duration = Duration::from_mins(2);
 
-/// One refusal in so many answers, of about the last so many, is no reason to brake.
-const SELDOM: u32 = 50;
+/// This share of refusals among the answers, of about the last so many, is no reason to brake.
+const SELDOM: f64 = 0.02;
 const REMEMBERED: u32 = 512;
+
+/// Who refuses one at a time as well, as far as so many answers tell, does so for another reason than their
+/// number: twice that share is no reason to brake then, up to this one. A 429 is always about the number.
+const ONE_BY_ONE: u32 = 32;
+const FLAKY: f64 = 0.25;
 
 /// On the way to a count that an earlier run found: so many times as long as before is later, and so many of
 /// these are enough.
@@ -118,6 +123,10 @@ pub(super) struct Tuning {
     /// Answers and refusals of late.
     answered: u32,
     refusals: u32,
+    /// The share of them that is no reason to brake.
+    seldom: f64,
+    /// Answers, and refusals, while there was one permit.
+    one_by_one: (u32, u32),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -189,6 +198,8 @@ impl Tuning {
             answers: 0,
             answered: 0,
             refusals: 0,
+            seldom: SELDOM,
+            one_by_one: (0, 0),
         }
     }
 
@@ -228,6 +239,7 @@ impl Tuning {
                 self.recent.note(now);
                 self.answers += 1;
                 self.answered += 1;
+                self.one_by_one.0 += u32::from(self.limit == 1);
                 if self.answered >= REMEMBERED {
                     self.answered /= 2;
                     self.refusals /= 2;
@@ -322,9 +334,37 @@ impl Tuning {
     /// The origin refuses. One that does so now and then, however many there are, is as it is.
     fn refused(&mut self, now: Instant, in_flight: usize, took: Duration, how: Above) {
         self.refusals += 1;
-        if self.refusals * SELDOM >= self.answered {
+        if self.limit == 1 && how != Above::Status(429) {
+            self.one_by_one.1 += 1;
+            if self.is_flaky() {
+                self.ceiling = None;
+                self.direction = Direction::Up;
+                self.rest_now(now);
+                return self.open(now, 0);
+            }
+        }
+        if f64::from(self.refusals) >= self.seldom * f64::from(self.answered) {
             self.brake(now, in_flight, took, how);
         }
+    }
+
+    /// Whether it refuses one at a time as often as several. Once for each such finding.
+    fn is_flaky(&mut self) -> bool {
+        let (answers, refusals) = self.one_by_one;
+        if answers < ONE_BY_ONE {
+            return false;
+        }
+        self.one_by_one = (0, 0);
+        let share = f64::from(refusals) / f64::from(answers + refusals);
+        let seldom = (2.0 * share).min(FLAKY);
+        if seldom <= self.seldom {
+            return false;
+        }
+        self.seldom = seldom;
+        // As if it had been so all along: the next few say little.
+        self.answered = REMEMBERED / 2;
+        self.refusals = self.answered * refusals / (answers + refusals);
+        true
     }
 
     /// Whether the way to a hinted count ends here: items take longer than they did, one after the other.

@@ -55,7 +55,7 @@ fn with_ledger(root: &Path) -> GetPlan {
 
 /// All that there is, without the ledger itself.
 fn left(root: &Path) -> Vec<String> {
-    let kept = |name: &String| !name.starts_with(".hoist/ledger/");
+    let kept = |name: &String| !name.starts_with(".hoist/ledger/") && name != ".hoist/hints";
     files(root).into_keys().filter(kept).collect()
 }
 

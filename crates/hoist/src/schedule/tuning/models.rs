@@ -10,6 +10,8 @@
 
 mod client;
 #[cfg(test)]
+mod flaky_tests;
+#[cfg(test)]
 mod hint_tests;
 mod rivals;
 mod table;
@@ -25,6 +27,11 @@ pub use self::table::{Entry, Row, Two, two, whole_table};
 trait Model {
     /// A request comes while others are in flight: when it is answered, and whether that is a refusal.
     fn begin(&mut self, now: f64, others: usize, random: &mut fastrand::Rng) -> (f64, bool);
+
+    /// That of its refusals.
+    fn status(&self) -> u16 {
+        429
+    }
 }
 
 /// Service times around a mean.

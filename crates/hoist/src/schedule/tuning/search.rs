@@ -196,7 +196,7 @@ impl Tuning {
         self.lead(now, in_flight, to);
     }
 
-    fn rest_now(&mut self, now: Instant) {
+    pub(super) fn rest_now(&mut self, now: Instant) {
         self.phase = Phase::Resting(now);
         self.rest = REST;
         self.step = STRIDE;

@@ -123,7 +123,8 @@ impl Run {
                 let took = (now - began.0).max(0.0);
                 match &mut client.limit {
                     Limit::Auto(tuning) => {
-                        let came = if refused { Came::Refusal(429) } else { Came::Answer(bytes) };
+                        let refusal = Came::Refusal(model.status());
+                        let came = if refused { refusal } else { Came::Answer(bytes) };
                         tuning.ended(at(now), client.in_flight, came, at(now) - at(began.0));
                     }
                     Limit::Fixed(_) => {}
