@@ -288,8 +288,12 @@ impl<O: Clone + Eq + Hash + Debug> Aside<O> {
         let mut lines = Vec::new();
         let mut rest = bytes;
         while let Some((position, text, after)) = unpack(rest) {
-            // It was text when it was written.
-            lines.push((position, String::from_utf8_lossy(text).into_owned()));
+            let Ok(text) = std::str::from_utf8(text) else {
+                let path = self.folder.clone().unwrap_or_default();
+                let source = std::io::Error::other("a line is not text, as it was");
+                return Back::Failed(Error::Output { path, source });
+            };
+            lines.push((position, text.to_owned()));
             rest = after;
         }
         let origin = pile.origin.clone();
