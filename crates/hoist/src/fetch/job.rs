@@ -407,9 +407,15 @@ impl Job for GetJob {
                 let (asks, allowed) = (seconds(asked), seconds(self.fetcher.patience.deadline));
                 let before = failure.map(|failure| format!("; the last try: {}", failure.reason));
                 let reason = before.map_or_else(
-                    || format!("not asked: its origin asks to wait {asks}; it may take {allowed}"),
+                    || {
+                        format!(
+                            "not asked: its origin is left alone for {asks}; it may take {allowed}"
+                        )
+                    },
                     |before| {
-                        format!("not done within {allowed}: its origin asks to wait {asks}{before}")
+                        format!(
+                            "not done within {allowed}: its origin is left alone for {asks}{before}"
+                        )
                     },
                 );
                 let failure = Failure::new(FailureKind::Deadline, reason);

@@ -2,9 +2,10 @@ use std::time::{Duration, Instant};
 
 use super::Backoff;
 
-/// An origin says that it is asked too much, and not for how long.
+/// An origin says that it is asked too much, and nothing else.
 #[derive(Debug)]
 pub(super) struct Refusals {
+    first: Instant,
     /// The latest that counted.
     since: Instant,
     /// Without an answer in between, each of an attempt that began after the one before.
@@ -14,7 +15,12 @@ pub(super) struct Refusals {
 impl Refusals {
     /// Before the first.
     pub(super) fn new(now: Instant) -> Self {
-        Self { since: now, times: 0 }
+        Self { first: now, since: now, times: 0 }
+    }
+
+    /// Since the first of them.
+    pub(super) fn lasted(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.first)
     }
 
     /// An attempt that began then was refused. For how long nothing is asked: longer with each refusal;

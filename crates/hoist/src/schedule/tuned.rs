@@ -47,10 +47,16 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
             tuning.ended(now, lane.in_flight, told.came, told.took);
         }
         let pause = match told.came {
-            Came::Refusal(_) if told.pause.is_none() => {
+            Came::Refusal(_) => {
                 let began = now.checked_sub(told.took).unwrap_or(now);
                 let refusals = lane.refusals.get_or_insert_with(|| Box::new(Refusals::new(now)));
-                refusals.count(now, began, self.policy.backoff, random)
+                let longer = refusals.count(now, began, self.policy.backoff, random);
+                let pause = told.pause.or(longer);
+                // Who refuses all for as long as an item may take would hold the end of the run: what
+                // waits for it is put off.
+                let longest = self.policy.deadline;
+                let put_off = longest.saturating_add(self.policy.backoff.longest);
+                if refusals.lasted(now) >= longest { pause.max(Some(put_off)) } else { pause }
             }
             Came::Answer(_) if lane.paused.is_none() => {
                 lane.refusals = None;

@@ -220,7 +220,7 @@ fn a_delay_that_no_run_can_keep_defers() {
     let all = get_all(polite(out.path()), urls(&server, &["/a", "/a?1", "/a?2"]));
     assert_eq!(verdicts(&all), [OK, GetVerdict::Deferred, GetVerdict::Deferred]);
     assert!(all[1].retry_at.is_some() && all[1].attempts == 0);
-    assert!(failure(&all[1]).1.starts_with("not asked: its origin asks to wait "), "{all:?}");
+    assert!(failure(&all[1]).1.starts_with("not asked: its origin is left alone for "), "{all:?}");
 }
 
 #[test]
