@@ -6,7 +6,7 @@ use super::{Backoff, Ticket};
 
 /// Failures in a row that are evidence enough where they took the whole patience: each of them was a
 /// long silence. Two times as many as an origin of which nothing is known has at once.
-const FEW: u32 = 4;
+pub(super) const FEW: u32 = 4;
 
 /// When an origin counts as down, and how it is tried then.
 #[derive(Debug, Clone, Copy)]
@@ -79,7 +79,8 @@ impl Trouble {
         Self { failures: 0, since, last: Rc::from(""), down: None }
     }
 
-    /// An attempt failed. Whether what waits for the origin is to be given up now.
+    /// An attempt failed. Whether what waits for the origin is to be given up now. `few` failures are
+    /// enough where they took the whole patience.
     pub(super) fn failed(
         &mut self,
         breaker: &Breaker,
@@ -87,13 +88,14 @@ impl Trouble {
         now: Instant,
         random: f64,
         why: Rc<str>,
+        few: u32,
     ) -> bool {
         self.failures = self.failures.saturating_add(1);
         self.last = why;
         let given_up = now.saturating_duration_since(self.since) >= breaker.patience;
         let Some(down) = &mut self.down else {
             let enough = breaker.failures.get();
-            if self.failures < enough && !(given_up && self.failures >= enough.min(FEW)) {
+            if self.failures < enough && !(given_up && self.failures >= enough.min(few)) {
                 return false;
             }
             let trial = Trial::At(self.trial_at(breaker, 1, now, random));
@@ -176,7 +178,7 @@ mod tests {
         let (breaker, start) = (breaker(10), Instant::now());
         let mut trouble = Trouble::new(start);
         for n in 1..=10 {
-            assert!(!trouble.failed(&breaker, Ticket(0), start, 1.0, "x".into()));
+            assert!(!trouble.failed(&breaker, Ticket(0), start, 1.0, "x".into(), FEW));
             assert_eq!(trouble.is_down(), n == 10);
         }
         let mut times = Vec::new();
@@ -185,7 +187,7 @@ mod tests {
             let Some(Trial::At(at)) = trouble.trial() else { panic!("{trouble:?}") };
             times.push(at.duration_since(start).as_secs());
             trouble.set_trial(Trial::Running(Ticket(7)));
-            given_up.push(trouble.failed(&breaker, Ticket(7), at, 1.0, "x".into()));
+            given_up.push(trouble.failed(&breaker, Ticket(7), at, 1.0, "x".into(), FEW));
         }
         assert_eq!(times, [1, 3, 7, 15, 30, 60, 90, 120]);
         assert_eq!(given_up, [false, false, false, false, true, true, true, true]);
@@ -197,9 +199,9 @@ mod tests {
     fn others_that_fail_meanwhile_do_not_put_the_trial_off() {
         let (breaker, start) = (breaker(1), Instant::now());
         let mut trouble = Trouble::new(start);
-        trouble.failed(&breaker, Ticket(0), start, 1.0, "x".into());
+        trouble.failed(&breaker, Ticket(0), start, 1.0, "x".into(), FEW);
         let trial = trouble.trial();
-        trouble.failed(&breaker, Ticket(1), start + seconds(1), 1.0, "x".into());
+        trouble.failed(&breaker, Ticket(1), start + seconds(1), 1.0, "x".into(), FEW);
         assert_eq!(trouble.trial(), trial);
     }
 
@@ -209,7 +211,7 @@ mod tests {
         let mut trouble = Trouble::new(start);
         for n in 1..=4 {
             let given_up =
-                trouble.failed(&breaker, Ticket(0), start + seconds(30), 1.0, "x".into());
+                trouble.failed(&breaker, Ticket(0), start + seconds(30), 1.0, "x".into(), FEW);
             assert_eq!((given_up, trouble.is_down()), (n == 4, n == 4));
         }
     }

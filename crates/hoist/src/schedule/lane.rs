@@ -6,6 +6,7 @@ use super::breaker::{Trial, Trouble};
 use super::memory;
 use super::rate::Pacing;
 use super::refusals::Refusals;
+use super::silence::Silence;
 use super::tuning::Tuning;
 
 /// What the schedule knows of an origin that has items.
@@ -33,6 +34,8 @@ pub(super) struct Lane {
     pub(super) proven: bool,
     /// It has been asked since then, without a sign of life.
     pub(super) asked: Option<Instant>,
+    /// Whether anything came of it.
+    pub(super) silence: Silence,
     /// Its latest attempts failed.
     pub(super) trouble: Option<Box<Trouble>>,
     /// When it has its trial: its key among the schedule's.
@@ -111,6 +114,12 @@ impl Lane {
         self.paused.is_none()
             && !self.pacing.as_ref().is_some_and(|pacing| pacing.holds())
             && self.trial().is_none_or(|trial| trial == Trial::Due)
+            && !self.decides()
+    }
+
+    /// Nothing has come of it yet, attempts failed, and those in flight will tell whether it is down.
+    fn decides(&self) -> bool {
+        matches!(self.silence, Silence::Tried(_)) && self.trouble.is_some() && self.in_flight > 0
     }
 
     /// Whether it is worth keeping through a pause without items: the next one would be longer.

@@ -14,6 +14,7 @@ use super::learned::Learned;
 use super::pause::Pauses;
 use super::rate::Rates;
 use super::remembered::Remembered;
+use super::silence::Silences;
 use super::tuned;
 use super::turns::{Turns, level};
 use super::{Backoff, Breaker, Outage, Sign, Ticket};
@@ -125,6 +126,7 @@ pub(crate) struct Schedule<O> {
     pub(super) lost: VecDeque<(O, usize)>,
     pub(super) remembered: Remembered<O>,
     pub(super) pauses: Pauses<O>,
+    pub(super) silences: Silences<O>,
     /// What each origin has of the admission is counted.
     pub(super) sharing: bool,
     /// Permits stayed free when all had started that could.
@@ -185,6 +187,7 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
         Self {
             remembered: Remembered::new(limits.admitted_items.get()),
             pauses: Pauses::new(limits.admitted_items.get()),
+            silences: Silences::new(limits.admitted_items.get()),
             rates: Rates::new(limits.admitted_items.get(), keyed),
             budgets: Budgets::new(limits.admitted_items.get(), keyed),
             limits,
@@ -314,6 +317,7 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
             }
             if popped.is_some() {
                 self.count(&origin, now);
+                self.watch(&origin, now);
             }
             self.tend(&origin);
             let Some(ticket) = popped else { continue };
@@ -491,7 +495,7 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
         let item = self.wakes.peek().map(|Reverse((at, ..))| *at);
         let trial = self.trials.first_key_value().map(|((at, _), _)| *at);
         let others = self.pauses.next().into_iter().chain(self.rates.next());
-        item.into_iter().chain(trial).chain(others).min()
+        item.into_iter().chain(trial).chain(others).chain(self.silences.next()).min()
     }
 
     /// Lets a settled item go; its ticket may be given to another.
@@ -670,6 +674,7 @@ impl<O: Clone + Eq + Hash> Schedule<O> {
             + origins
             + down
             + self.pauses.size()
+            + self.silences.size()
             + self.rates.size()
             + self.budgets.size()
     }

@@ -19,7 +19,14 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
         let origins = self.turns.memory() + self.learned.memory() + self.remembered.memory();
         let asked = self.rates.memory() + self.budgets.memory();
         let entries = map::<O, Lane>(self.lanes.capacity());
-        self.own_memory() + entries + lanes + lists + origins + asked + self.pauses.memory()
+        self.own_memory()
+            + entries
+            + lanes
+            + lists
+            + origins
+            + asked
+            + self.pauses.memory()
+            + self.silences.memory()
     }
 }
 

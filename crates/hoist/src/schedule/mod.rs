@@ -33,6 +33,9 @@ mod remembered;
 mod shares;
 #[cfg(test)]
 mod shares_tests;
+mod silence;
+#[cfg(test)]
+mod silence_tests;
 #[cfg(test)]
 mod tests;
 mod ticket;

@@ -8,6 +8,7 @@ use std::time::Instant;
 use super::breaker::{Trial, Trouble};
 use super::lane::Lane;
 use super::machine::is_at;
+use super::silence::Silence;
 use super::{Lapsed, Outage, Schedule, Sign, Ticket};
 
 impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
@@ -29,6 +30,7 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
         match sign {
             Sign::Whole | Sign::Partial => {
                 lane.asked = lane.asked.map(|_| now);
+                lane.silence = Silence::Broken;
                 if lane.trouble.is_some() {
                     self.recover(origin, now);
                 }
@@ -77,7 +79,8 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
         let since = lane.asked.unwrap_or(now);
         let trouble = lane.trouble.get_or_insert_with(|| Box::new(Trouble::new(since)));
         let was_down = trouble.is_down();
-        let given_up = trouble.failed(breaker, ticket, now, random, why);
+        let few = lane.silence.few(lane.in_flight, breaker, since, now);
+        let given_up = trouble.failed(breaker, ticket, now, random, why, few);
         if !trouble.is_down() {
             return None;
         }
@@ -179,6 +182,7 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
     pub(super) fn wake_origins(&mut self, now: Instant) -> Option<Lapsed> {
         self.policy.breaker.as_ref()?;
         self.remembered.pass(now);
+        self.wake_silent(now);
         while let Some(entry) = self.trials.first_entry()
             && entry.key().0 <= now
         {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::lane::Lane;
 use super::refusals::Refusals;
+use super::silence::Silence;
 use super::tuning::{Came, Found, Tuning};
 use super::{Schedule, Ticket};
 use crate::plan::{PerOrigin, defaults};
@@ -51,12 +52,17 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
                 let began = now.checked_sub(told.took).unwrap_or(now);
                 let refusals = lane.refusals.get_or_insert_with(|| Box::new(Refusals::new(now)));
                 let longer = refusals.count(now, began, self.policy.backoff, random);
-                let pause = told.pause.or(longer);
                 // Who refuses all for as long as an item may take would hold the end of the run: what
                 // waits for it is put off.
                 let longest = self.policy.deadline;
                 let put_off = longest.saturating_add(self.policy.backoff.longest);
-                if refusals.lasted(now) >= longest { pause.max(Some(put_off)) } else { pause }
+                let left = longest.saturating_sub(refusals.lasted(now));
+                match told.pause {
+                    _ if left.is_zero() => told.pause.max(Some(put_off)),
+                    // The attempt that decides is not late.
+                    None => longer.map(|longer| longer.min(left)),
+                    told => told,
+                }
             }
             Came::Answer(_) if lane.paused.is_none() => {
                 lane.refusals = None;
@@ -95,6 +101,7 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
         let origin = item.origin.clone();
         let Some(lane) = self.lanes.get_mut(&origin) else { return };
         lane.answers = lane.answers.saturating_add(1);
+        lane.silence = Silence::Broken;
         tune(lane, now, self.limits.in_flight.get(), || self.hints.get(&origin).copied());
         if let Some(tuning) = &mut lane.tuning {
             if is_felt(self.hindered, now) {
@@ -139,7 +146,7 @@ pub(super) fn limit(per_origin: PerOrigin, lane: &Lane) -> usize {
     match (per_origin, &lane.tuning) {
         (PerOrigin::Fixed(n), _) => n.get(),
         (PerOrigin::Auto, Some(tuning)) => tuning.limit(),
-        (PerOrigin::Auto, None) => defaults::GET_PRIOR.get(),
+        (PerOrigin::Auto, None) => defaults::GET_PRIOR.get() + lane.silence.more(),
     }
 }
 

@@ -196,18 +196,19 @@ fn refusals_in_a_row_pause_the_origin_longer_and_longer() {
 fn who_refuses_all_does_not_hold_the_end_of_a_run() {
     for asked in [None, Some(seconds(1))] {
         let mut now = Instant::now();
-        let (began, deadline) = (now, seconds(60));
+        let (began, deadline) = (now, seconds(50));
         let mut schedule = schedule(8, PerOrigin::Auto, 3);
         schedule.policy.deadline = deadline;
         let items = 1_000;
         for _ in 0..items {
             schedule.admit(7, 1);
         }
-        let (mut put_off, mut settled) = (0, 0);
+        let (mut put_off, mut settled, mut took) = (0, 0, Duration::ZERO);
         while !schedule.is_empty() {
             while let Some(lapsed) = schedule.wake(now) {
                 put_off += usize::from(lapsed.paused.is_some());
                 settled += 1;
+                took = now - began;
                 schedule.discharge(lapsed.ticket);
             }
             let Some(start) = schedule.start(now) else {
@@ -221,13 +222,13 @@ fn who_refuses_all_does_not_hold_the_end_of_a_run() {
             let next = schedule.ended(start.ticket, now, outcome, Duration::ZERO, Sign::Whole, 1.0);
             if next != Next::Again {
                 settled += 1;
+                took = now - began;
                 schedule.discharge(start.ticket);
             }
         }
         assert_eq!(settled, items);
         assert!(put_off > items / 2, "{asked:?}: {put_off}");
-        let took = now - began;
-        assert!(took < 3 * deadline, "{asked:?}: {took:?}");
+        assert!(took < deadline + seconds(3), "{asked:?}: {took:?}");
     }
 }
 
