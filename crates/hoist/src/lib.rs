@@ -83,6 +83,11 @@ pub mod fuzzing {
     pub fn decode(bytes: &[u8]) {
         crate::sink::fuzzing::decode(bytes);
     }
+
+    /// Follows any bytes as the frames of a server of HTTP/2.
+    pub fn frames(bytes: &[u8]) {
+        crate::fetch::fuzzing::frames(bytes);
+    }
 }
 
 /// Gets every URL with the default plan: into the current folder, in the order of completion.

@@ -184,6 +184,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+    use crate::http::catalogue;
 
     #[test]
     fn every_case_is_its_own_and_can_be_served() {
@@ -197,6 +198,15 @@ mod tests {
             let servers = Servers::start(&trial.case, &identities).unwrap();
             assert!(!servers.url().contains('{'), "{}", servers.url());
         }
+    }
+
+    /// But for what is of a whole server, a part of a chain, or no fault.
+    #[test]
+    fn every_fault_is_tried() {
+        let tried: HashSet<_> = Trial::all().iter().map(|trial| trial.fault).collect();
+        let faults = catalogue().filter(|(family, _)| *family != Family::Load);
+        let untried = faults.map(|(_, about)| about.name).filter(|name| !tried.contains(name));
+        assert_eq!(untried.collect::<Vec<_>>(), ["send", "headers"]);
     }
 
     #[test]

@@ -19,10 +19,11 @@ use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 
 use super::bandwidth::Hold;
+use super::frames::Checked;
 use super::known::{Known, UnderWay};
 use super::meter::{Meter, Metered};
 use super::pool::{Open, Pool};
-use super::settings::Checked;
+
 use super::transport::Lost;
 use crate::item::Origin;
 use crate::outcome::classify::{self, Remedy};

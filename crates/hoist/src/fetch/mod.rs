@@ -16,6 +16,7 @@ mod continuing;
 mod cookies;
 mod disposition;
 mod fetcher;
+mod frames;
 mod happy;
 mod http2;
 mod job;
@@ -35,7 +36,6 @@ mod request;
 mod robots;
 mod route;
 mod set_cookie;
-mod settings;
 mod socks;
 mod split;
 mod stopwatch;
@@ -46,4 +46,6 @@ mod transport;
 mod tunnel;
 
 pub(crate) use fetcher::connection_budget;
+#[cfg(fuzzing)]
+pub(crate) use frames::fuzzing;
 pub(crate) use job::GetJob;

@@ -19,6 +19,7 @@ mod names;
 mod oracle;
 mod permits;
 mod proxies;
+mod pseudo_fields;
 mod redirects;
 mod support;
 mod test_proxy;
