@@ -55,6 +55,11 @@ mod sink;
 
 pub mod error;
 mod outcomes;
+#[cfg(not(feature = "bench"))]
+mod polls;
+#[cfg(feature = "bench")]
+#[doc(hidden)]
+pub mod polls;
 mod sys;
 
 pub use error::Error;

@@ -27,6 +27,8 @@ pub(super) struct Attempt {
     pub(super) deadline: Instant,
     /// Another try, or another run, may have left a part of the body.
     pub(super) partial: bool,
+    /// Other items of the origin wait for its connection.
+    pub(super) awaited: bool,
 }
 
 /// How it ended.

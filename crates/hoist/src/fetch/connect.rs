@@ -24,6 +24,7 @@ use super::transport::Transport;
 use crate::item::Origin;
 use crate::outcome::{Failure, FailureKind, Phase, classify};
 use crate::plan::{AddressPlan, Family, HttpVersions, defaults};
+use crate::polls::{Task, timed};
 use crate::probe::Resolver;
 use crate::sys::out_of_descriptors;
 
@@ -236,10 +237,8 @@ impl Connector {
             .handshake(io)
             .await
             .map_err(|error| classify::http(&error, meter.error(), classify::Seen::Nothing))?;
-        self.tasks.spawn_local(async move {
-            // Its errors reach the request that is under way.
-            let _ = connection.await;
-        });
+        // Its errors reach the request that is under way.
+        self.tasks.spawn_local(timed(Task::Connection, connection));
         Ok(Connection::new(Transport::Http1 { sender, _known: known, _open: open }, meter))
     }
 

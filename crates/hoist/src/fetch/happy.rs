@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use crate::outcome::{Failure, FailureKind};
+use crate::polls::{Task, timed};
 
 /// How long an address has for itself before the next one is tried too (RFC 8305 §5).
 const HEAD_START: Duration = Duration::from_millis(250);
@@ -48,7 +49,7 @@ where
     loop {
         match addresses.next() {
             Some(address) => {
-                tries.spawn_local(connect(address));
+                tries.spawn_local(timed(Task::Connect, connect(address)));
             }
             None if tries.is_empty() => {
                 return Err(failure.unwrap_or_else(|| {

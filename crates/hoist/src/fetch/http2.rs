@@ -28,6 +28,7 @@ use super::transport::Lost;
 use crate::item::Origin;
 use crate::outcome::classify::{self, Remedy};
 use crate::plan::defaults;
+use crate::polls::{Task, timed};
 
 /// Stands for "not said yet", and is nothing that a server could say.
 const UNSAID: usize = usize::MAX - 1;
@@ -117,30 +118,28 @@ impl Http2 {
         let (closing, mut closed) = oneshot::channel::<Infallible>();
         let (of_task, known_too) = (Rc::clone(&state), Rc::clone(&known));
         let mut under_way = Some(under_way);
-        tasks.spawn_local(async move {
-            poll_fn(|cx| {
-                if Pin::new(&mut closed).poll(cx).is_ready() {
-                    return Poll::Ready(());
-                }
-                // Its errors reach the streams.
-                let ended = Pin::new(&mut connection).poll(cx).is_ready();
-                let at_once = connection.max_concurrent_send_streams();
-                if at_once != UNSAID {
-                    of_task.at_once.set(at_once);
-                    if under_way.is_some() {
-                        known_too.set_at_once(at_once);
-                        under_way = None;
-                    }
-                }
-                if ended {
-                    of_task.ended.set(true);
+        let connected = poll_fn(move |cx| {
+            if Pin::new(&mut closed).poll(cx).is_ready() {
+                return Poll::Ready(());
+            }
+            // Its errors reach the streams.
+            let ended = Pin::new(&mut connection).poll(cx).is_ready();
+            let at_once = connection.max_concurrent_send_streams();
+            if at_once != UNSAID {
+                of_task.at_once.set(at_once);
+                if under_way.is_some() {
+                    known_too.set_at_once(at_once);
                     under_way = None;
-                    return Poll::Ready(());
                 }
-                Poll::Pending
-            })
-            .await;
+            }
+            if ended {
+                of_task.ended.set(true);
+                under_way = None;
+                return Poll::Ready(());
+            }
+            Poll::Pending
         });
+        tasks.spawn_local(timed(Task::Connection, connected));
         Ok(Rc::new(Self {
             origin,
             sender: RefCell::new(sender),

@@ -19,6 +19,7 @@ use crate::item::{Hash, NameTemplate, NearUrls, Origin, Position, Target, withou
 use crate::outcome::classify::seconds;
 use crate::outcome::{Failure, FailureKind, GetOutcome, GetVerdict, Phase, Timing};
 use crate::plan::{GetPlan, LargePlan, SinkPlan};
+use crate::polls::{Task, timed};
 use crate::report::Report;
 use crate::run::{Conclusion, Event, Job, Read};
 use crate::schedule::{Came, Ended, Outage, Schedule, Sign, Start, Ticket, Told};
@@ -256,11 +257,12 @@ impl Job for GetJob {
             template: self.template.clone(),
             deadline: start.deadline,
             partial: progress.partial,
+            awaited: start.awaited,
         };
         let ticket = attempt.ticket;
         // In a box: a task is moved as a whole when it begins and ends.
         let run = Box::pin(attempt.run(Rc::clone(&self.fetcher)));
-        self.attempts.spawn_local(async move { (ticket, run.await) });
+        self.attempts.spawn_local(timed(Task::Attempt, async move { (ticket, run.await) }));
     }
 
     fn prepare(&self, schedule: &mut Schedule<Origin>) {

@@ -1,5 +1,5 @@
 use std::cell::Cell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
@@ -8,6 +8,8 @@ use super::known::Known;
 use super::meter::Meter;
 use super::transport::Transport;
 use crate::item::Origin;
+use crate::plan::defaults;
+use crate::schedule::Keyed;
 
 /// A connection that can carry a request.
 #[derive(Debug)]
@@ -49,14 +51,16 @@ impl Drop for Open {
 /// connections together keep to a budget of descriptors.
 #[derive(Debug)]
 pub(super) struct Pool {
-    idle: HashMap<Origin, Vec<Idle>>,
+    idle: HashMap<Origin, Vec<Idle>, Keyed>,
     /// Connections of HTTP/2, in use or idle.
-    shared: HashMap<Origin, Vec<Shared>>,
-    known: HashMap<Origin, Weak<Known>>,
+    shared: HashMap<Origin, Vec<Shared>, Keyed>,
+    known: HashMap<Origin, Weak<Known>, Keyed>,
     /// What nobody knows any longer is swept out when `known` has grown to this.
     sweep_at: usize,
     /// Idle connections, least recently used first.
     by_age: BTreeMap<u64, Origin>,
+    /// Those of them that nobody waited for.
+    unawaited: BTreeSet<u64>,
     next: u64,
     open: Rc<Cell<usize>>,
     budget: usize,
@@ -85,12 +89,14 @@ impl Pool {
     /// `budget` is how many connections may be open, idle and busy ones together; `max_idle`, how
     /// many of them idle.
     pub(super) fn new(budget: usize, max_idle: usize, idle_timeout: Duration) -> Self {
+        let keyed = Keyed::secret();
         Self {
-            idle: HashMap::new(),
-            shared: HashMap::new(),
-            known: HashMap::new(),
+            idle: HashMap::with_hasher(keyed),
+            shared: HashMap::with_hasher(keyed),
+            known: HashMap::with_hasher(keyed),
             sweep_at: SWEEP_FROM,
             by_age: BTreeMap::new(),
+            unawaited: BTreeSet::new(),
             next: 0,
             open: Rc::default(),
             budget,
@@ -111,6 +117,7 @@ impl Pool {
         }
         let Idle { number, mut connection, .. } = taken?;
         self.by_age.remove(&number);
+        self.unawaited.remove(&number);
         connection.reused = true;
         Some(connection)
     }
@@ -170,11 +177,26 @@ impl Pool {
         known
     }
 
-    pub(super) fn put(&mut self, origin: Origin, connection: Connection, now: Instant) {
+    /// A connection becomes idle. `awaited`: another item of its origin waits, and so it is of use soon.
+    pub(super) fn put(
+        &mut self,
+        origin: Origin,
+        connection: Connection,
+        awaited: bool,
+        now: Instant,
+    ) {
         self.close_old(now);
         while self.by_age.len() >= self.max_idle && self.close_oldest() {}
         let number = self.next;
         self.next += 1;
+        if !awaited {
+            if self.unawaited.len() >= defaults::IDLE_UNAWAITED
+                && let Some(oldest) = self.unawaited.first().copied()
+            {
+                self.close(oldest);
+            }
+            self.unawaited.insert(number);
+        }
         self.by_age.insert(number, origin.clone());
         self.idle.entry(origin).or_default().push(Idle { number, since: now, connection });
     }
@@ -188,7 +210,14 @@ impl Pool {
 
     /// Closes the connection that has been idle for longest. False when none is idle.
     pub(super) fn close_oldest(&mut self) -> bool {
-        let Some((number, origin)) = self.by_age.pop_first() else { return false };
+        let oldest = self.by_age.first_key_value().map(|(number, _)| *number);
+        oldest.is_some_and(|number| self.close(number))
+    }
+
+    /// Closes an idle connection. False when there is none of this number.
+    fn close(&mut self, number: u64) -> bool {
+        self.unawaited.remove(&number);
+        let Some(origin) = self.by_age.remove(&number) else { return false };
         if let Some(idle) = self.idle.get_mut(&origin) {
             idle.retain(|idle| idle.number != number);
             if idle.is_empty() {

@@ -298,7 +298,8 @@ impl Attempt {
 
     pub(super) fn give_back(&self, fetcher: &Fetcher, connection: Connection, framing: Framing) {
         if framing != Framing::UntilClose && connection.transport.is_reusable() {
-            fetcher.pool.borrow_mut().put(self.origin().clone(), connection, Instant::now());
+            let (origin, now) = (self.origin().clone(), Instant::now());
+            fetcher.pool.borrow_mut().put(origin, connection, self.awaited, now);
         }
     }
 }

@@ -91,6 +91,10 @@ pub const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// holds some 30 KB, and a list of a million origins would else keep what it never asks again.
 pub const IDLE_CONNECTIONS: usize = 512;
 
+/// Of these, so many at origins of which no item waited when the connection was taken: it may be that the
+/// list comes back to them, but what waits is thousands of lines, and none of those does.
+pub const IDLE_UNAWAITED: usize = 128;
+
 /// The head of an answer, and the read buffer of a connection, in bytes.
 pub const MAX_HEAD: usize = 64 << 10;
 

@@ -16,6 +16,7 @@ use super::exchange::{Exchange, SocketId, Tcp, TcpEnd, Transmit};
 use super::inquiries::{Shared, Source};
 use super::transport::tcp::{Connections, Ended};
 use super::transport::udp::{self, Arrival, NoSocket, Rest, SendEnd};
+use crate::polls::{Task, timed};
 use crate::sys::Alarm;
 use crate::sys::datagrams::{Departures, TOGETHER};
 
@@ -240,7 +241,8 @@ impl<E: Ended> Shell<E> {
             shared.wake_driver();
             rest
         };
-        let watcher = self.tasks.spawn_local(udp::watch(Rc::clone(&open.socket), read));
+        let watch = udp::watch(Rc::clone(&open.socket), read);
+        let watcher = self.tasks.spawn_local(timed(Task::Lookups, watch));
         open.watcher = Some(watcher.abort_handle());
     }
 }

@@ -19,6 +19,7 @@ use crate::error::Error;
 use crate::item::{DomainName, WireName};
 use crate::outcome::{Failure, FailureKind};
 use crate::plan::{DnsPlan, NamesPlan, Question, RecordType, Via, defaults};
+use crate::polls::{Task, timed};
 use crate::sys::datagrams::Arrivals;
 
 /// Looks names up. Cheap to clone; lives on the I/O thread. When the last clone is dropped, so is
@@ -82,8 +83,14 @@ impl Resolver {
         let (source, results) = source;
         let shared = Rc::new(Shared::new(source));
         match results {
-            None => tasks.spawn_local(driver::drive(Rc::clone(&shared), tasks.clone())),
-            Some(results) => tasks.spawn_local(system::drive(Rc::clone(&shared), results)),
+            None => {
+                let driver = driver::drive(Rc::clone(&shared), tasks.clone());
+                tasks.spawn_local(timed(Task::Lookups, driver))
+            }
+            Some(results) => {
+                let driver = system::drive(Rc::clone(&shared), results);
+                tasks.spawn_local(timed(Task::Lookups, driver))
+            }
         };
         Ok(Self { guard: Rc::new(Guard { shared, search, timeout }) })
     }

@@ -35,6 +35,7 @@ use crate::ledger::{Home, real_file};
 use crate::outcome::{GetOutcome, ProbeOutcome};
 use crate::outcomes::{Message, Outcomes, StartedRun};
 use crate::plan::{Durable, GetPlan, Limits, PerOrigin, ProbePlan, SinkPlan, Wildcards, defaults};
+use crate::polls::{Task, timed};
 use crate::probe::ProbeJob;
 use crate::schedule::{Backoff, Policy, Schedule};
 use crate::sink::{
@@ -232,7 +233,7 @@ fn block_on(work: impl Future<Output = Result<Stop, Error>>) -> Stop {
         Err(source) => return Stop::Failed(Error::System { what: "the I/O runtime", source }),
     };
     let tasks = LocalSet::new();
-    let stop = tasks.block_on(&runtime, work);
+    let stop = tasks.block_on(&runtime, timed(Task::Loop, work));
     drop(tasks);
     // A thread that is stuck in a system call does not hold the end.
     runtime.shutdown_background();

@@ -1,24 +1,22 @@
-use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::Ticket;
 use super::breaker::{Trial, Trouble};
 use super::memory;
+use super::queue::Queue;
 use super::rate::Pacing;
 use super::refusals::Refusals;
 use super::silence::Silence;
 use super::tuning::Tuning;
 
-/// What the schedule knows of an origin that has items.
+/// What the schedule knows of an origin that has items. There may be as many as there are items: what few
+/// of them have is in a box.
 #[derive(Debug, Default)]
 pub(super) struct Lane {
     /// Items that were never asked, in their order.
-    fresh: VecDeque<Ticket>,
-    /// Items that were asked before, in their order: their deadline is running, so they go first.
-    /// An entry whose epoch is not its item's has left.
-    returning: VecDeque<(Ticket, u64)>,
-    /// How many of the returning entries have not left.
-    live: usize,
+    fresh: Queue<Ticket>,
+    /// Items that were asked before: their deadline is running, so they go first.
+    returning: Option<Box<Returning>>,
     pub(super) in_flight: usize,
     /// Items that were admitted here and have no outcome yet, where that is counted,
     pub(super) admitted: usize,
@@ -39,7 +37,7 @@ pub(super) struct Lane {
     /// Its latest attempts failed.
     pub(super) trouble: Option<Box<Trouble>>,
     /// When it has its trial: its key among the schedule's.
-    pub(super) alarm: Option<(Instant, u64)>,
+    pub(super) alarm: Option<Box<(Instant, u64)>>,
     /// It is in the schedule's list of those that got items though they are given up.
     pub(super) listed: bool,
     /// The origin is left alone until then.
@@ -56,6 +54,14 @@ pub(super) struct Lane {
     pub(super) pacing: Option<Box<Pacing>>,
 }
 
+#[derive(Debug, Default)]
+struct Returning {
+    /// In their order. An entry whose epoch is not its item's has left.
+    entries: Queue<(Ticket, u64)>,
+    /// How many have not.
+    live: usize,
+}
+
 impl Lane {
     /// A new one, with what was learned of its origin before.
     pub(super) fn new(tuning: Option<Box<Tuning>>, pacing: Option<Box<Pacing>>) -> Self {
@@ -67,8 +73,9 @@ impl Lane {
     }
 
     pub(super) fn push_returning(&mut self, ticket: Ticket, epoch: u64) {
-        self.returning.push_back((ticket, epoch));
-        self.live += 1;
+        let returning = self.returning.get_or_insert_default();
+        returning.entries.push_back((ticket, epoch));
+        returning.live += 1;
     }
 
     /// The next item: a returning one, else a fresh one if fewer than `max_away` are away.
@@ -77,10 +84,12 @@ impl Lane {
         max_away: usize,
         is_live: impl Fn(Ticket, u64) -> bool,
     ) -> Option<Ticket> {
-        while let Some((ticket, epoch)) = self.returning.pop_front() {
-            if is_live(ticket, epoch) {
-                self.live -= 1;
-                return Some(ticket);
+        if let Some(returning) = &mut self.returning {
+            while let Some((ticket, epoch)) = returning.entries.pop_front() {
+                if is_live(ticket, epoch) {
+                    returning.live -= 1;
+                    return Some(ticket);
+                }
             }
         }
         if self.away < max_away { self.fresh.pop_front() } else { None }
@@ -88,20 +97,26 @@ impl Lane {
 
     /// A returning item leaves without having been popped. Its entry goes with the next sweep.
     pub(super) fn leave(&mut self, is_live: impl Fn(Ticket, u64) -> bool) {
-        self.live -= 1;
-        if self.returning.len() > 2 * self.live + 64 {
-            self.returning.retain(|(ticket, epoch)| is_live(*ticket, *epoch));
+        let Some(returning) = &mut self.returning else { return };
+        returning.live -= 1;
+        if returning.entries.len() > 2 * returning.live + 64 {
+            returning.entries.retain(|(ticket, epoch)| is_live(*ticket, *epoch));
         }
     }
 
     /// Whether `pop` would give an item.
     pub(super) fn has_next(&self, max_away: usize) -> bool {
-        self.live > 0 || (!self.fresh.is_empty() && self.away < max_away)
+        self.live() > 0 || (!self.fresh.is_empty() && self.away < max_away)
     }
 
     /// How many items wait.
     pub(super) fn waiting(&self) -> usize {
-        self.live + self.fresh.len()
+        self.live() + self.fresh.len()
+    }
+
+    /// How many returning items wait.
+    fn live(&self) -> usize {
+        self.returning.as_ref().map_or(0, |returning| returning.live)
     }
 
     /// When the origin is tried, where it is down.
@@ -140,10 +155,13 @@ impl Lane {
         usize::from(!matches!(self.trial(), Some(Trial::Running(_))))
     }
 
-    /// What it takes beside itself, in bytes.
+    /// What it takes, in bytes.
     pub(super) fn memory(&self) -> usize {
-        self.fresh.capacity() * size_of::<Ticket>()
-            + self.returning.capacity() * size_of::<(Ticket, u64)>()
+        let returning = |of: &Returning| size_of::<Returning>() + of.entries.memory();
+        size_of::<Self>()
+            + self.fresh.memory()
+            + self.returning.as_deref().map_or(0, returning)
+            + self.alarm.as_deref().map_or(0, size_of_val)
             + self.trouble.as_ref().map_or(0, |_| size_of::<Trouble>())
             + self.refusals.as_ref().map_or(0, |_| size_of::<Refusals>())
             + memory::tunings(usize::from(self.tuning.is_some()))

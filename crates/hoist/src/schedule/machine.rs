@@ -49,6 +49,8 @@ pub(crate) struct Start {
     /// From 1. A redirect does not count.
     pub(crate) attempt: u32,
     pub(crate) deadline: Instant,
+    /// Other items of its origin wait.
+    pub(crate) awaited: bool,
 }
 
 /// How an attempt ended. Its permits are free again.
@@ -109,7 +111,7 @@ pub(crate) struct Schedule<O> {
     /// Those of them at origins that are not proven.
     pub(super) unproven: usize,
     /// Origins with an item or an attempt; an idle one is forgotten.
-    pub(super) lanes: HashMap<O, Lane, Keyed>,
+    pub(super) lanes: HashMap<O, Box<Lane>, Keyed>,
     pub(super) turns: Turns<O>,
     wakes: BinaryHeap<Reverse<(Instant, usize, u64)>>,
     next_epoch: u64,
@@ -315,6 +317,7 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
                     trouble.set_trial(Trial::Running(ticket));
                 }
             }
+            let awaited = lane.waiting() > 0;
             if popped.is_some() {
                 self.count(&origin, now);
                 self.watch(&origin, now);
@@ -333,7 +336,7 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
                 *deadline = (*deadline).max(now + longest / 2);
             }
             let deadline = *deadline;
-            return Some(Start { ticket, attempt: item.attempts, deadline });
+            return Some(Start { ticket, attempt: item.attempts, deadline, awaited });
         }
         self.spare = false;
         None
@@ -450,7 +453,7 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
             let item = &self.items[ticket.0];
             let deadline = item.deadline.unwrap_or(at);
             let outage = self.outage(&item.origin, now);
-            let given_up = self.lanes.get(&item.origin).is_some_and(Lane::is_given_up);
+            let given_up = self.lanes.get(&item.origin).is_some_and(|lane| lane.is_given_up());
             let rests = matches!(item.state, State::Resting | State::OverBudget);
             let spent = rests && outage.is_none() && self.is_spent(ticket, now);
             self.over_budget -= usize::from(self.items[ticket.0].state == State::OverBudget);
@@ -594,7 +597,7 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
         let lane = self
             .lanes
             .entry(origin.clone())
-            .or_insert_with(|| Lane::new(learned.take(origin), rates.take(origin)));
+            .or_insert_with(|| Box::new(Lane::new(learned.take(origin), rates.take(origin))));
         lane.paused = paused;
         lane
     }

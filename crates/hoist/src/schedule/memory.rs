@@ -12,13 +12,13 @@ use super::tuning::Tuning;
 impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
     /// In bytes; what origins own is not in it. It looks at every origin with items.
     pub(crate) fn memory(&self) -> usize {
-        let lanes: usize = self.lanes.values().map(Lane::memory).sum();
+        let lanes: usize = self.lanes.values().map(|lane| lane.memory()).sum();
         let lists = self.given_up.capacity() * (size_of::<O>() + 1)
             + self.lost.capacity() * size_of::<(O, usize)>()
             + tree::<O>(self.trials.len());
         let origins = self.turns.memory() + self.learned.memory() + self.remembered.memory();
         let asked = self.rates.memory() + self.budgets.memory();
-        let entries = map::<O, Lane>(self.lanes.capacity());
+        let entries = map::<O, Box<Lane>>(self.lanes.capacity());
         self.own_memory()
             + entries
             + lanes

@@ -25,6 +25,7 @@ mod outage;
 mod outage_tests;
 mod pause;
 mod policy;
+mod queue;
 mod rate;
 #[cfg(test)]
 mod rate_tests;
@@ -50,6 +51,7 @@ mod turns;
 pub(crate) use backoff::Backoff;
 pub(crate) use bandwidth::Bandwidth;
 pub(crate) use breaker::{Breaker, Outage, Sign};
+pub(crate) use keyed::Keyed;
 pub(crate) use machine::{Ended, Lapsed, Next, Policy, Retry, Schedule, Start};
 pub(crate) use ticket::Ticket;
 pub(crate) use tuned::Told;

@@ -129,7 +129,7 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
         }
         if let Some(Trial::At(at)) = lane.trial() {
             self.next_alarm += 1;
-            lane.alarm = Some((at, self.next_alarm));
+            lane.alarm = Some(Box::new((at, self.next_alarm)));
             self.trials.insert((at, self.next_alarm), origin.clone());
         }
     }
@@ -159,7 +159,7 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
         if let Some(pacing) = &lane.pacing {
             self.rates.put(origin, pacing);
         }
-        let Lane { trouble: Some(trouble), alarm, .. } = lane else { return };
+        let Lane { trouble: Some(trouble), alarm, .. } = *lane else { return };
         if let Some(alarm) = alarm {
             self.trials.remove(&alarm);
         }

@@ -6,7 +6,6 @@ use std::fmt::Debug;
 use std::hash::Hash;
 use std::time::{Duration, Instant};
 
-use super::lane::Lane;
 use super::machine::is_at;
 use super::{Lapsed, Schedule, memory};
 use crate::plan::defaults;
@@ -150,8 +149,8 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
     }
 
     fn go_on(&mut self, origin: &O) {
-        if let Some(Lane { paused, .. }) = self.lanes.get_mut(origin) {
-            *paused = None;
+        if let Some(lane) = self.lanes.get_mut(origin) {
+            lane.paused = None;
             self.tend(origin);
         }
     }

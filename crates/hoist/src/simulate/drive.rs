@@ -227,7 +227,7 @@ impl<'a> Drive<'a> {
 
     fn begin(&mut self) {
         let now = self.state.now;
-        while let Some(Start { ticket, attempt, deadline }) = self.schedule.start(now) {
+        while let Some(Start { ticket, attempt, deadline, .. }) = self.schedule.start(now) {
             let state = &mut self.state;
             state.result.attempts += 1;
             state.result.retries += u64::from(attempt > 1);

@@ -15,6 +15,7 @@ mod http2_server;
 mod kinds;
 mod lists;
 mod manners;
+mod many_origins;
 mod names;
 mod oracle;
 mod permits;

@@ -120,6 +120,8 @@ impl Attempt {
                 template: None,
                 deadline: self.deadline,
                 partial: false,
+                // By the page itself.
+                awaited: true,
             };
             let (connection, parts, body) = asking.robots_answer(fetcher, watch).await?;
             let longest = fetcher.patience.deadline;

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::is_shortage;
+use crate::polls::{Task, timed};
 use crate::probe::exchange::{CONNECTIONS, PIPELINED, Tcp, TcpEnd};
 
 /// Before another look for a free descriptor.
@@ -102,9 +103,9 @@ fn open(
         last: Instant::now(),
     };
     let over = over.clone();
-    tasks.spawn_local(async move {
+    tasks.spawn_local(timed(Task::Lookups, async move {
         over.run_until_cancelled(talk.run(server)).await;
-    });
+    }));
     Line { questions, waiting }
 }
 

@@ -12,7 +12,7 @@ use super::thread::{Done, ORDERS, Order, Thread};
 use crate::error::Error;
 use crate::input::MAX_LINE;
 use crate::item::Position;
-use crate::schedule::Schedule;
+use crate::schedule::{Keyed, Schedule};
 use crate::sys::{Disk, Fs};
 
 /// Bytes of lines that go to the thread at once,
@@ -32,7 +32,7 @@ pub(in crate::run) struct Aside<O> {
     folder: Option<PathBuf>,
     thread: Option<Thread>,
     piles: Slab<Pile<O>>,
-    numbers: HashMap<O, usize>,
+    numbers: HashMap<O, usize, Keyed>,
     /// Piles at once, at most.
     most: usize,
     /// Piles of which the origin may need lines.
@@ -86,7 +86,7 @@ impl<O: Clone + Eq + Hash + Debug> Aside<O> {
             folder,
             thread: None,
             piles: Slab::new(),
-            numbers: HashMap::new(),
+            numbers: HashMap::with_hasher(Keyed::secret()),
             most,
             hungry: VecDeque::new(),
             batch: Vec::new(),
@@ -319,7 +319,7 @@ impl<O: Clone + Eq + Hash + Debug> Aside<O> {
         }
         if self.piles.is_empty() {
             // Many at one time are not many for ever.
-            self.numbers = HashMap::new();
+            self.numbers = HashMap::with_hasher(Keyed::secret());
             self.piles = Slab::new();
             self.hungry = VecDeque::new();
         }
