@@ -24,9 +24,9 @@ pub(crate) fn timed<F: Future>(_: Task, task: F) -> F {
 }
 
 #[cfg(feature = "bench")]
-pub use timing::{BOUNDS, Polls, Times, take};
-#[cfg(feature = "bench")]
 pub(crate) use timing::timed;
+#[cfg(feature = "bench")]
+pub use timing::{BOUNDS, Polls, Times, take};
 
 #[cfg(feature = "bench")]
 mod timing {

@@ -3,10 +3,15 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::{Backoff, Ticket};
+use crate::plan::defaults;
 
 /// Failures in a row that are evidence enough where they took the whole patience: each of them was a
 /// long silence. Two times as many as an origin of which nothing is known has at once.
 pub(super) const FEW: u32 = 4;
+
+/// An origin that has lived is given up after so many trials, at the least: many URLs of one that does
+/// live may be bad.
+const TRIALS: u32 = 3;
 
 /// When an origin counts as down, and how it is tried then.
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +55,8 @@ pub(super) struct Trouble {
     failures: u32,
     /// No sign of life since.
     since: Instant,
+    /// It had shown one before.
+    lived: bool,
     last: Rc<str>,
     down: Option<Down>,
 }
@@ -75,8 +82,8 @@ pub(super) enum Trial {
 
 impl Trouble {
     /// The first failure of an origin that was asked since then.
-    pub(super) fn new(since: Instant) -> Self {
-        Self { failures: 0, since, last: Rc::from(""), down: None }
+    pub(super) fn new(since: Instant, lived: bool) -> Self {
+        Self { failures: 0, since, lived, last: Rc::from(""), down: None }
     }
 
     /// An attempt failed. Whether what waits for the origin is to be given up now. `few` failures are
@@ -92,19 +99,27 @@ impl Trouble {
     ) -> bool {
         self.failures = self.failures.saturating_add(1);
         self.last = why;
-        let given_up = now.saturating_duration_since(self.since) >= breaker.patience;
+        let overdue = now.saturating_duration_since(self.since) >= breaker.patience;
+        let (lived, trial) = (self.lived, Trial::Running(ticket));
         let Some(down) = &mut self.down else {
             let enough = breaker.failures.get();
-            if self.failures < enough && !(given_up && self.failures >= enough.min(few)) {
+            // Who asks for more than the default means it.
+            let all = lived || enough > defaults::BREAKER_FAILURES;
+            let few = if all { enough } else { few.min(enough) };
+            if self.failures < enough && !(overdue && self.failures >= few) {
                 return false;
             }
+            let given_up = overdue && !lived;
             let trial = Trial::At(self.trial_at(breaker, 1, now, random));
             self.down = Some(Down { trials: 0, trial, given_up });
             return given_up;
         };
+        let is_trial = down.trial == trial;
+        down.trials = down.trials.saturating_add(u32::from(is_trial));
+        // One that has lived is not given up for what was on its way when it fell silent.
+        let given_up = overdue && (!lived || (is_trial && down.trials >= TRIALS));
         down.given_up |= given_up;
-        if down.trial == Trial::Running(ticket) {
-            down.trials = down.trials.saturating_add(1);
+        if is_trial {
             let trials = down.trials;
             let at = self.trial_at(breaker, trials + 1, now, random);
             self.set_trial(Trial::At(at));
@@ -176,7 +191,7 @@ mod tests {
     #[test]
     fn trials_come_at_growing_intervals_and_the_one_that_decides_is_not_late() {
         let (breaker, start) = (breaker(10), Instant::now());
-        let mut trouble = Trouble::new(start);
+        let mut trouble = Trouble::new(start, false);
         for n in 1..=10 {
             assert!(!trouble.failed(&breaker, Ticket(0), start, 1.0, "x".into(), FEW));
             assert_eq!(trouble.is_down(), n == 10);
@@ -198,7 +213,7 @@ mod tests {
     #[test]
     fn others_that_fail_meanwhile_do_not_put_the_trial_off() {
         let (breaker, start) = (breaker(1), Instant::now());
-        let mut trouble = Trouble::new(start);
+        let mut trouble = Trouble::new(start, false);
         trouble.failed(&breaker, Ticket(0), start, 1.0, "x".into(), FEW);
         let trial = trouble.trial();
         trouble.failed(&breaker, Ticket(1), start + seconds(1), 1.0, "x".into(), FEW);
@@ -206,9 +221,35 @@ mod tests {
     }
 
     #[test]
+    fn who_has_lived_is_given_up_by_trials_alone() {
+        let (breaker, start) = (breaker(10), Instant::now());
+        let mut trouble = Trouble::new(start, true);
+        let at = start + seconds(30);
+        for n in 1..=20 {
+            assert!(!trouble.failed(&breaker, Ticket(0), at, 1.0, "x".into(), FEW));
+            assert_eq!((trouble.is_down(), trouble.is_given_up()), (n >= 10, false));
+        }
+        for n in 1..=4 {
+            trouble.set_trial(Trial::Running(Ticket(7)));
+            let given_up = trouble.failed(&breaker, Ticket(7), at, 1.0, "x".into(), FEW);
+            assert_eq!(given_up, n >= TRIALS);
+        }
+    }
+
+    #[test]
+    fn more_failures_than_the_default_are_waited_for() {
+        let (breaker, start) = (breaker(100), Instant::now());
+        let mut trouble = Trouble::new(start, false);
+        for n in 1..=100 {
+            let at = start + seconds(30);
+            assert_eq!(trouble.failed(&breaker, Ticket(0), at, 1.0, "x".into(), FEW), n == 100);
+        }
+    }
+
+    #[test]
     fn a_few_long_silences_are_enough() {
         let (breaker, start) = (breaker(10), Instant::now());
-        let mut trouble = Trouble::new(start);
+        let mut trouble = Trouble::new(start, false);
         for n in 1..=4 {
             let given_up =
                 trouble.failed(&breaker, Ticket(0), start + seconds(30), 1.0, "x".into(), FEW);

@@ -34,6 +34,8 @@ pub(super) struct Lane {
     pub(super) asked: Option<Instant>,
     /// Whether anything came of it.
     pub(super) silence: Silence,
+    /// Signs of life so far.
+    pub(super) lives: u32,
     /// Its latest attempts failed.
     pub(super) trouble: Option<Box<Trouble>>,
     /// When it has its trial: its key among the schedule's.
@@ -78,12 +80,20 @@ impl Lane {
         returning.live += 1;
     }
 
-    /// The next item: a returning one, else a fresh one if fewer than `max_away` are away.
+    /// The next item: a returning one, else a fresh one if fewer than `max_away` are away. Where the latest
+    /// attempts failed, a fresh one tells more: what failed before may fail anywhere.
     pub(super) fn pop(
         &mut self,
         max_away: usize,
         is_live: impl Fn(Ticket, u64) -> bool,
     ) -> Option<Ticket> {
+        let fresh = self.away < max_away;
+        if fresh
+            && self.trouble.is_some()
+            && let Some(ticket) = self.fresh.pop_front()
+        {
+            return Some(ticket);
+        }
         if let Some(returning) = &mut self.returning {
             while let Some((ticket, epoch)) = returning.entries.pop_front() {
                 if is_live(ticket, epoch) {
@@ -92,7 +102,7 @@ impl Lane {
                 }
             }
         }
-        if self.away < max_away { self.fresh.pop_front() } else { None }
+        if fresh { self.fresh.pop_front() } else { None }
     }
 
     /// A returning item leaves without having been popped. Its entry goes with the next sweep.

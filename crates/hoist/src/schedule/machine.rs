@@ -160,6 +160,10 @@ pub(super) struct Item<O> {
     invited: bool,
     /// Set with the first attempt.
     pub(super) deadline: Option<Instant>,
+    /// Signs of life that its origin had shown when its attempt began.
+    began: u32,
+    /// An attempt has failed.
+    failed: bool,
     /// Changes with the state, so that entries of queues and heap can tell that they are stale.
     epoch: u64,
 }
@@ -260,6 +264,8 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
             moved: false,
             invited: false,
             deadline: None,
+            began: 0,
+            failed: false,
             epoch: self.next_epoch,
         }));
         let sharing = self.sharing;
@@ -317,7 +323,7 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
                     trouble.set_trial(Trial::Running(ticket));
                 }
             }
-            let awaited = lane.waiting() > 0;
+            let (awaited, lives) = (lane.waiting() > 0, lane.lives);
             if popped.is_some() {
                 self.count(&origin, now);
                 self.watch(&origin, now);
@@ -328,6 +334,7 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
             self.enter(ticket, State::InFlight);
             let longest = self.policy.deadline;
             let item = &mut self.items[ticket.0];
+            item.began = lives;
             self.fresh -= usize::from(item.deadline.is_none());
             item.attempts += u32::from(!std::mem::take(&mut item.moved));
             let deadline = item.deadline.get_or_insert(now + longest);
@@ -634,6 +641,17 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
 }
 
 impl<O> Item<O> {
+    /// Its attempt failed. Whether that says something of its origin, which has shown so many signs of life: not
+    /// if one came since the attempt began, and not if it is one URL over and over.
+    pub(super) fn fails(&mut self, lives: u32) -> bool {
+        self.began == lives && !std::mem::replace(&mut self.failed, true)
+    }
+
+    /// Whether an attempt before this one failed.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed
+    }
+
     /// Whether its next attempt is one more, of our own accord.
     fn is_retry(&self) -> bool {
         self.attempts > 0 && !self.moved && !self.invited

@@ -18,6 +18,8 @@ mod budget_tests;
 mod keyed;
 mod lane;
 mod learned;
+#[cfg(test)]
+mod living_tests;
 mod machine;
 mod memory;
 mod outage;

@@ -31,6 +31,7 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
             Sign::Whole | Sign::Partial => {
                 lane.asked = lane.asked.map(|_| now);
                 lane.silence = Silence::Broken;
+                lane.lives = lane.lives.wrapping_add(1);
                 if lane.trouble.is_some() {
                     self.recover(origin, now);
                 }
@@ -76,8 +77,14 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
     ) -> Option<Outage> {
         let breaker = self.policy.breaker.as_ref()?;
         let lane = self.lanes.get_mut(origin)?;
+        let item = self.items.get_mut(ticket.0)?;
+        let is_trial = lane.trial() == Some(Trial::Running(ticket));
+        if !item.fails(lane.lives) && !is_trial {
+            return None;
+        }
         let since = lane.asked.unwrap_or(now);
-        let trouble = lane.trouble.get_or_insert_with(|| Box::new(Trouble::new(since)));
+        let lived = lane.silence == Silence::Broken;
+        let trouble = lane.trouble.get_or_insert_with(|| Box::new(Trouble::new(since, lived)));
         let was_down = trouble.is_down();
         let few = lane.silence.few(lane.in_flight, breaker, since, now);
         let given_up = trouble.failed(breaker, ticket, now, random, why, few);

@@ -55,9 +55,7 @@ impl<T> Queue<T> {
     pub(super) fn memory(&self) -> usize {
         match self {
             Self::One(_) => 0,
-            Self::Many(entries) => {
-                size_of::<VecDeque<T>>() + entries.capacity() * size_of::<T>()
-            }
+            Self::Many(entries) => size_of::<VecDeque<T>>() + entries.capacity() * size_of::<T>(),
         }
     }
 }

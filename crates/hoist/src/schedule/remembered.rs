@@ -83,10 +83,10 @@ mod tests {
         let mut remembered = Remembered::new(3);
         remembered.pass(now);
         for origin in 0..5 {
-            remembered.put(origin, Trouble::new(now));
+            remembered.put(origin, Trouble::new(now, false));
         }
         assert!(remembered.take(&1).is_none() && remembered.take(&2).is_some());
-        remembered.put(2, Trouble::new(now));
+        remembered.put(2, Trouble::new(now, false));
         assert_eq!(remembered.size(), 6, "three, each with its place");
         remembered.pass(now + KEPT);
         assert!(remembered.is_empty() && remembered.size() == 0);

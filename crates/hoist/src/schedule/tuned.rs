@@ -33,6 +33,9 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
     /// Takes in what an attempt that is about to end tells of how much its origin can take.
     pub(crate) fn tell(&mut self, ticket: Ticket, now: Instant, told: Told, random: f64) {
         let Some(item) = self.items.get(ticket.0) else { return };
+        // A URL that is broken each time says nothing of how many its origin can take.
+        let again = item.has_failed() && told.came == Came::Broken;
+        let told = if again { Told { came: Came::Nothing, ..told } } else { told };
         let origin = item.origin.clone();
         let Some(lane) = self.lanes.get_mut(&origin) else { return };
         if self.limits.per_origin == PerOrigin::Auto {

@@ -118,6 +118,10 @@ impl<'a> Drive<'a> {
             if self.state.admitted < self.items && self.schedule.has_room() {
                 continue;
             }
+            if self.schedule.is_empty() {
+                // Of what has no item any more, something may yet be due.
+                break;
+            }
             let event = self.state.events.peek().map(|Reverse((at, ..))| *at);
             let next = event.into_iter().chain(self.schedule.next_wake()).min();
             // Where nothing is to come, all have their outcome, or the schedule has lost one.

@@ -171,10 +171,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             let old = p.one_of("form", &[("item", false), ("fields", true)])?;
             Ok(Act::Policy(Policy::RateLimit { limit, window, bucket, old }))
         },
-        cases: &[
-            Case::new("/fault/rate-limit?limit=1", WHOLE_OR_FAIL),
-            Case::new("/fault/rate-limit?limit=1&form=fields", WHOLE_OR_FAIL),
-        ],
+        cases: &[Case::new("/fault/rate-limit?limit=1", WHOLE_OR_FAIL)],
     },
     Entry {
         about: About {

@@ -223,19 +223,24 @@ struct Text<'a> {
 }
 
 impl<'a> Rest<'a> {
+    #[inline]
     fn byte(&mut self) -> Option<u8> {
         let (first, rest) = self.0.split_first()?;
         self.0 = rest;
         Some(*first)
     }
 
-    /// An integer with a prefix of so many bits (§5.1); h2 takes no longer ones either.
+    /// An integer with a prefix of so many bits (§5.1).
+    #[inline]
     fn number(&mut self, prefix: u32) -> Option<usize> {
         let mask = (1_usize << prefix) - 1;
-        let mut number = usize::from(self.byte()?) & mask;
-        if number < mask {
-            return Some(number);
-        }
+        let number = usize::from(self.byte()?) & mask;
+        if number < mask { Some(number) } else { self.more_of(number) }
+    }
+
+    /// What does not fit into the prefix; h2 takes no longer ones either.
+    #[cold]
+    fn more_of(&mut self, mut number: usize) -> Option<usize> {
         for shift in [0, 7, 14, 21] {
             let byte = usize::from(self.byte()?);
             number += (byte & 0x7f) << shift;
@@ -246,6 +251,7 @@ impl<'a> Rest<'a> {
         None
     }
 
+    #[inline]
     fn text(&mut self) -> Option<Text<'a>> {
         let coded = self.0.first()? & 0x80 != 0;
         let length = self.number(7)?;
