@@ -8,10 +8,10 @@ SIGINT, as Ctrl-C does, and waits for the report and the end. Three lists:
   a million       the same at 127.x.y.z, a million addresses in turn
   long lines      URLs of 60 KiB at one address
 
-Claims: peak memory under 64 MB, the report within a second, exit code 130.
+Claims: peak memory under 64 MB (128 MB with AT_ONCE=1000), the report within a second, exit code 130.
 
 Needs nothing else. For the million, the rehearsal server listens on every address of the machine
-while that part runs. OUTCOMES=N, HOIST=FILE change what is run; name a list to run it alone.
+while that part runs. OUTCOMES=N, AT_ONCE=N (64), HOIST=FILE change what is run; name a list to run it alone.
 """
 
 import os
@@ -25,6 +25,8 @@ import lab
 
 URLS = 10_000_000
 OUTCOMES = int(os.environ.get("OUTCOMES", "100000"))
+AT_ONCE = os.environ.get("AT_ONCE", "64")
+BAR = 64e6 if int(AT_ONCE) <= 64 else 128e6
 LONG = 60 << 10
 PATIENCE = 400  # s, for one list
 
@@ -68,7 +70,7 @@ def feed(lines, pipe):
 def interrupted(hoist, lines, out):
     """Runs one list; gives peak MiB, seconds from SIGINT to the end, outcomes told, those of them that
     are ok, exit code, report."""
-    argv = [hoist, "get", "-o", out, "-m", "64", "--per-origin", "64", "--format", "jsonl"]
+    argv = [hoist, "get", "-o", out, "-m", AT_ONCE, "--per-origin", "64", "--format", "jsonl"]
     report = open(f"{out}.report", "w+b")
     child = lab.start(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=report)
     threading.Thread(target=feed, args=(lines, child.stdin), daemon=True).start()
@@ -107,7 +109,7 @@ def main():
         print(f"{name}: {report.strip() or 'no report'}\n")
         claims += [
             (f"{name}: {ok:,} of {told:,} URLs are ok", ok > 0.99 * told > 0),
-            (f"{name}: peak memory {peak:.1f} MiB is under 64 MB", 0 < peak < 64e6 / 2**20),
+            (f"{name}: peak memory {peak:.1f} MiB is under {BAR / 1e6:.0f} MB", 0 < peak < BAR / 2**20),
             (f"{name}: the report came {waited:.2f} s after Ctrl-C, within a second", 0 <= waited < 1),
             (f"{name}: exit code {code} is 130, and there is a report", code == 130 and bool(report)),
         ]

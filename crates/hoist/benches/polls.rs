@@ -5,6 +5,7 @@
 //! (100,000) names a longer or shorter list, `TMPDIR` where the files go.
 
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a bench prints, and fails loudly")]
+#![expect(clippy::cast_precision_loss, reason = "shares need no 53 bits")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;

@@ -81,8 +81,9 @@ mod tests {
                 let mut tags = [0_u16; 128];
                 for n in 1..=1_u64 << 12 {
                     let hash = keyed.hash_one(n.wrapping_mul(step));
-                    places[hash as usize % (1 << 12)] += 1;
-                    tags[(hash >> 57) as usize] += 1;
+                    let (place, tag) = (hash & 0xFFF, hash >> 57);
+                    places[usize::try_from(place).unwrap()] += 1;
+                    tags[usize::try_from(tag).unwrap()] += 1;
                 }
                 let most = (places.iter().max().copied(), tags.iter().max().copied());
                 assert!(most.0 <= Some(12) && most.1 <= Some(100), "{step}: {most:?}");

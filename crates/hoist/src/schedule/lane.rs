@@ -66,8 +66,12 @@ struct Returning {
 
 impl Lane {
     /// A new one, with what was learned of its origin before.
-    pub(super) fn new(tuning: Option<Box<Tuning>>, pacing: Option<Box<Pacing>>) -> Self {
-        Self { tuning, pacing, ..Self::default() }
+    pub(super) fn new(
+        tuning: Option<Box<Tuning>>,
+        pacing: Option<Box<Pacing>>,
+        proven: bool,
+    ) -> Self {
+        Self { proven, tuning, pacing, ..Self::default() }
     }
 
     pub(super) fn push_fresh(&mut self, ticket: Ticket) {

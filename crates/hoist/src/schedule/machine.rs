@@ -12,6 +12,7 @@ use super::keyed::Keyed;
 use super::lane::Lane;
 use super::learned::Learned;
 use super::pause::Pauses;
+use super::proven::Proven;
 use super::rate::Rates;
 use super::remembered::Remembered;
 use super::silence::Silences;
@@ -122,6 +123,7 @@ pub(crate) struct Schedule<O> {
     pub(super) next_alarm: u64,
     /// What was found of origins that have no item just now.
     pub(super) learned: Learned<O>,
+    pub(super) proven: Proven,
     /// Origins that are given up and have got items since; when room is wanted, these go.
     pub(super) given_up: HashSet<O, Keyed>,
     /// Origins of which the waiting items are settled now, all but so many.
@@ -211,6 +213,7 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
             trials: BTreeMap::new(),
             next_alarm: 0,
             learned: Learned::new(tuned::KEPT),
+            proven: Proven::new(keyed),
             given_up: HashSet::with_hasher(keyed),
             lost: VecDeque::new(),
             sharing: false,
@@ -600,11 +603,11 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
             self.recall(origin);
         }
         let paused = self.pauses.of(origin);
-        let (learned, rates) = (&mut self.learned, &mut self.rates);
-        let lane = self
-            .lanes
-            .entry(origin.clone())
-            .or_insert_with(|| Box::new(Lane::new(learned.take(origin), rates.take(origin))));
+        let (learned, rates, proven) = (&mut self.learned, &mut self.rates, &self.proven);
+        let lane = self.lanes.entry(origin.clone()).or_insert_with(|| {
+            let lane = Lane::new(learned.take(origin), rates.take(origin), proven.has(origin));
+            Box::new(lane)
+        });
         lane.paused = paused;
         lane
     }

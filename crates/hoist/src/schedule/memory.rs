@@ -16,7 +16,10 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
         let lists = self.given_up.capacity() * (size_of::<O>() + 1)
             + self.lost.capacity() * size_of::<(O, usize)>()
             + tree::<O>(self.trials.len());
-        let origins = self.turns.memory() + self.learned.memory() + self.remembered.memory();
+        let origins = self.turns.memory()
+            + self.learned.memory()
+            + self.remembered.memory()
+            + self.proven.memory();
         let asked = self.rates.memory() + self.budgets.memory();
         let entries = map::<O, Box<Lane>>(self.lanes.capacity());
         self.own_memory()

@@ -27,6 +27,7 @@ mod outage;
 mod outage_tests;
 mod pause;
 mod policy;
+mod proven;
 mod queue;
 mod rate;
 #[cfg(test)]

@@ -162,6 +162,7 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
     pub(super) fn forget(&mut self, origin: &O) {
         self.unlist(origin);
         let Some(mut lane) = self.lanes.remove(origin) else { return };
+        self.proven.put(origin, lane.proven);
         self.leave(origin, &mut lane);
         if let Some(pacing) = &lane.pacing {
             self.rates.put(origin, pacing);

@@ -6,6 +6,10 @@ use std::collections::VecDeque;
 pub(super) enum Queue<T> {
     One(Option<T>),
     /// It may have become shorter since: who had many may have many again.
+    #[expect(
+        clippy::box_collection,
+        reason = "else each lane were twice as large for the few that have many"
+    )]
     Many(Box<VecDeque<T>>),
 }
 

@@ -1,22 +1,29 @@
 //! Lists of many origins keep few connections for what may never come.
 
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use hoist::GetVerdict;
 use hoist::plan::defaults;
-use hoist_rehearsal::Stats;
+use hoist_rehearsal::{HttpRehearsal, Stats};
 use tempfile::TempDir;
 
-use crate::support::{get_all, http, plan};
+use crate::support::{get_all, plan, spawn};
 
-const ORIGINS: usize = 400;
+/// The server is in this process, and has as many descriptors again.
+const ORIGINS: usize = 250;
 const AT_ONCE: usize = 8;
 
 /// Gets a URL of each origin in turn, so many times over.
 fn rounds(rounds: usize) -> Stats {
-    let (root, server) = (TempDir::new().unwrap(), http());
+    // The whole list is read before many have answered.
+    let delay = Duration::from_millis(5)..=Duration::from_millis(5);
+    let (root, server) =
+        (TempDir::new().unwrap(), spawn(HttpRehearsal { delay, ..HttpRehearsal::local() }));
     let mut plan = plan(root.path());
     plan.limits.in_flight = NonZeroUsize::new(AT_ONCE).unwrap();
+    // Else one that has answered has two before others have one.
+    plan.limits.per_origin = NonZeroUsize::MIN.into();
     plan.address.connect_to = vec![format!("::{}", server.addr()).parse().unwrap()];
     let urls = (0..rounds * ORIGINS)
         .map(|n| format!("http://o{}.example/flags/br/br.gif?n={n}", n % ORIGINS));
