@@ -6,7 +6,7 @@ use url::Url;
 
 use super::continuing::Going;
 use super::fetcher::Fetcher;
-use super::patience::{Overdue, Watch};
+use super::patience::{Overdue, Timer, Watch};
 use super::pool::Connection;
 use super::redirect::Hop;
 use super::route::Unconnected;
@@ -71,13 +71,14 @@ pub(super) enum End {
 }
 
 impl Attempt {
-    pub(super) async fn run(self, fetcher: Rc<Fetcher>) -> Attempted {
-        let mut watch = Watch::new(&fetcher.patience, &fetcher.giving_up, self.deadline);
-        watch.tell(fetcher.tidings.of(self.ticket));
+    /// The timer is given back, for the next one.
+    pub(super) async fn run(self, fetcher: &Fetcher, timer: Timer) -> (Attempted, Timer) {
+        let mut watch = Watch::new(&fetcher.patience, &fetcher.giving_up, self.deadline, timer);
+        watch.tell(fetcher.tidings.of(self.ticket, watch.began()));
         let mut status = None;
         let mut going = Going::default();
-        let end = self.exchange(&fetcher, &mut watch, &mut status, &mut going).await;
-        going.end(&self, &fetcher).await;
+        let end = self.exchange(fetcher, &mut watch, &mut status, &mut going).await;
+        going.end(&self, fetcher).await;
         let end = end.unwrap_or_else(|failure| {
             let retry = failure.kind.may_retry(status).then_some(Retry::Soon);
             End::Failed(failure, retry)
@@ -89,8 +90,8 @@ impl Attempt {
         let (took, untold) = (watch.took(), watch.untold());
         let pause = Some(watch.pause).filter(|pause| !pause.is_zero());
         let timing = watch.stopwatch.read();
-        let further = watch.further;
-        Attempted {
+        let (further, timer) = (watch.further, watch.timer);
+        let attempted = Attempted {
             end,
             status,
             bytes,
@@ -102,7 +103,8 @@ impl Attempt {
             partial,
             pause,
             further,
-        }
+        };
+        (attempted, timer)
     }
 
     pub(super) fn origin(&self) -> &Origin {

@@ -32,6 +32,8 @@ const GATHER_ALL: u64 = 16 << 20;
 /// The same of a body that is decoded, at first: one that is no longer is decoded in one go, and no
 /// memory is kept for it.
 const GATHER_CODED: usize = 256 << 10;
+/// Bytes that are copied, at most: the buffer that they came in has several times as many.
+const SHORT: usize = 2 << 10;
 /// Bytes of a body nobody wants that are read to keep the connection.
 pub(super) const DRAIN: u64 = 64 << 10;
 /// Time given to such a body.
@@ -124,7 +126,7 @@ impl<'a> Receiving<'a> {
     ) -> Result<(), Failure> {
         let coded = begin.as_ref().and_then(|wanted| wanted.coded.as_ref());
         let spoiled = coded.map(|coded| Arc::clone(&coded.spoiled));
-        let (mut gathered, mut since) = (0, Instant::now());
+        let (mut gathered, mut since) = (0, self.meter.last_received());
         let mut gathering = match framing {
             Framing::Length(promised) if spoiled.is_none() => self.gather_whole(promised),
             _ => None,
@@ -171,7 +173,8 @@ impl<'a> Receiving<'a> {
             }
             self.acceptance.judge_part(self.before + self.watch.received())?;
             gathered += data.len();
-            chunks.push(data);
+            // What is short leaves the connection's buffer, which can be used again then.
+            chunks.push(if data.len() <= SHORT { Bytes::copy_from_slice(&data) } else { data });
             if gathered >= enough {
                 gathered = 0;
                 let paused = Instant::now();

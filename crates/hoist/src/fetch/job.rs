@@ -10,6 +10,7 @@ use url::Url;
 use super::attempt::{Attempt, Attempted, End};
 use super::continuing::leaves_a_part;
 use super::fetcher::Fetcher;
+use super::hands::Hands;
 use super::leases::{Leases, Want, Wants};
 use super::redirect::Hop;
 use super::tidings::Tidings;
@@ -19,7 +20,6 @@ use crate::item::{Hash, NameTemplate, NearUrls, Origin, Position, Target, withou
 use crate::outcome::classify::seconds;
 use crate::outcome::{Failure, FailureKind, GetOutcome, GetVerdict, Phase, Timing};
 use crate::plan::{GetPlan, LargePlan, SinkPlan};
-use crate::polls::{Task, timed};
 use crate::report::Report;
 use crate::run::{Conclusion, Event, Job, Read};
 use crate::schedule::{Came, Ended, Outage, Schedule, Sign, Start, Ticket, Told};
@@ -30,7 +30,7 @@ use crate::sink::{Completion, Completions, Finished, Left, Mismatch, Writers, Wr
 pub(crate) struct GetJob {
     fetcher: Rc<Fetcher>,
     template: Option<Rc<NameTemplate>>,
-    attempts: JoinSet<(Ticket, Attempted)>,
+    hands: Hands,
     completions: Completions,
     /// Of these, what is not yet told.
     told: std::vec::IntoIter<Completion>,
@@ -94,10 +94,11 @@ impl GetJob {
         let (tidings, arrived) = Tidings::new();
         let fetcher = Fetcher::start(plan, writers.handover(), leases, tidings, seed, report)?;
         let completions = writers.completions();
+        let fetcher = Rc::new(fetcher);
         Ok(Self {
-            fetcher: Rc::new(fetcher),
+            hands: Hands::new(Rc::clone(&fetcher)),
+            fetcher,
             template,
-            attempts: JoinSet::new(),
             completions,
             told: Vec::new().into_iter(),
             parts: writers.parts(),
@@ -126,6 +127,14 @@ impl GetJob {
         self.giving_up.spawn_local(async move {
             fetcher.handover.forget(ticket, position, remove).await;
         });
+    }
+
+    /// What is next of that which a writer has told.
+    fn next_saved(&mut self) -> Option<Event<Attempted, Written>> {
+        self.told.next().map(|(ticket, written)| match written {
+            Ok(written) => Event::Saved(ticket, written),
+            Err(error) => Event::Fatal(error),
+        })
     }
 
     fn outcome(item: &GetItem, verdict: GetVerdict, failure: Option<Failure>) -> Box<GetOutcome> {
@@ -259,10 +268,7 @@ impl Job for GetJob {
             partial: progress.partial,
             awaited: start.awaited,
         };
-        let ticket = attempt.ticket;
-        // In a box: a task is moved as a whole when it begins and ends.
-        let run = Box::pin(attempt.run(Rc::clone(&self.fetcher)));
-        self.attempts.spawn_local(timed(Task::Attempt, async move { (ticket, run.await) }));
+        self.hands.start(attempt);
     }
 
     fn prepare(&self, schedule: &mut Schedule<Origin>) {
@@ -289,6 +295,15 @@ impl Job for GetJob {
     }
 
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event<Attempted, Self::Saved>> {
+        // Mostly nothing else has come; to see that takes less than to poll for it.
+        if self.wants.are_none() && self.arrived.is_empty() {
+            if let Some((ticket, attempted)) = self.hands.ended() {
+                return Poll::Ready(Event::Ended(ticket, attempted));
+            }
+            if let Some(saved) = self.next_saved() {
+                return Poll::Ready(saved);
+            }
+        }
         // Before the end of their attempt is.
         if let Poll::Ready(Some(ticket)) = self.wants.returned.poll_recv(cx) {
             return Poll::Ready(Event::Returned(ticket));
@@ -306,21 +321,12 @@ impl Job for GetJob {
         if let Poll::Ready(Some(_)) = self.giving_up.poll_join_next(cx) {
             return Poll::Ready(Event::Tidied);
         }
-        match self.attempts.poll_join_next(cx) {
-            Poll::Ready(Some(Ok((ticket, attempted)))) => {
-                return Poll::Ready(Event::Ended(ticket, attempted));
-            }
-            Poll::Ready(Some(Err(error))) if error.is_panic() => {
-                std::panic::resume_unwind(error.into_panic())
-            }
-            // Attempts are aborted only with the run.
-            Poll::Ready(Some(Err(_)) | None) | Poll::Pending => {}
+        if let Poll::Ready((ticket, attempted)) = self.hands.poll_ended(cx) {
+            return Poll::Ready(Event::Ended(ticket, attempted));
         }
         loop {
-            match self.told.next() {
-                Some((ticket, Ok(written))) => return Poll::Ready(Event::Saved(ticket, written)),
-                Some((_, Err(error))) => return Poll::Ready(Event::Fatal(error)),
-                None => {}
+            if let Some(saved) = self.next_saved() {
+                return Poll::Ready(saved);
             }
             match ready!(self.completions.poll_recv(cx)) {
                 Some(told) => self.told = told.into_iter(),

@@ -31,6 +31,13 @@ pub(super) struct Wants {
     pub(super) returned: mpsc::Receiver<Ticket>,
 }
 
+impl Wants {
+    /// Nothing has come that is not yet taken.
+    pub(super) fn are_none(&self) -> bool {
+        self.wants.is_empty() && self.returned.is_empty()
+    }
+}
+
 /// A permit on lease; given back when dropped.
 #[derive(Debug)]
 pub(super) struct Lease {

@@ -17,6 +17,7 @@ mod cookies;
 mod disposition;
 mod fetcher;
 mod frames;
+mod hands;
 mod happy;
 mod http2;
 mod job;

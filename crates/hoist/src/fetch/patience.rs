@@ -50,7 +50,7 @@ pub(super) struct Watch {
     tiding: Option<Tiding>,
     /// Waiting began here where that is later than the last byte.
     since: Instant,
-    sleep: Pin<Box<Sleep>>,
+    pub(super) timer: Timer,
     /// Where the time goes.
     pub(super) stopwatch: Stopwatch,
     /// The origin is to be left alone for so long after this attempt.
@@ -59,6 +59,14 @@ pub(super) struct Watch {
     counted: bool,
     /// Whom others were sent to.
     pub(super) further: Vec<Origin>,
+}
+
+/// It serves one attempt after another: mostly it need not be set again.
+pub(super) type Timer = Pin<Box<Sleep>>;
+
+/// A timer that rings in the far future.
+pub(super) fn timer() -> Timer {
+    Box::pin(tokio::time::sleep(defaults::FOREVER))
 }
 
 /// What an attempt tells of its origin so far.
@@ -83,7 +91,12 @@ pub(super) enum Overdue {
 }
 
 impl Watch {
-    pub(super) fn new(patience: &Patience, giving_up: &GivingUp, deadline: Instant) -> Self {
+    pub(super) fn new(
+        patience: &Patience,
+        giving_up: &GivingUp,
+        deadline: Instant,
+        timer: Timer,
+    ) -> Self {
         let now = Instant::now();
         Self {
             progress: patience.progress,
@@ -102,7 +115,7 @@ impl Watch {
             shared: None,
             tiding: None,
             since: now,
-            sleep: Box::pin(tokio::time::sleep_until(deadline.into())),
+            timer,
             stopwatch: Stopwatch::default(),
             pause: Duration::ZERO,
             counted: true,
@@ -201,6 +214,11 @@ impl Watch {
         self.tiding.as_ref().map_or(self.received, Tiding::untold)
     }
 
+    /// Its start.
+    pub(super) fn began(&self) -> Instant {
+        self.began
+    }
+
     /// Since its start.
     pub(super) fn took(&self) -> Duration {
         self.began.elapsed()
@@ -283,16 +301,16 @@ impl Watch {
                     (false, false) => None,
                 };
                 let due = stalled.min(deadline).min(look.unwrap_or(deadline));
-                // Bytes move the moment on; the timer is set again only once it has rung.
-                if self.sleep.deadline().into_std() > due {
-                    self.sleep.as_mut().reset(due.into());
+                // Bytes and new attempts move the moment on; the timer is set again only once it has rung.
+                if self.timer.deadline().into_std() > due {
+                    self.timer.as_mut().reset(due.into());
                 }
-                if self.sleep.as_mut().poll(cx).is_pending() {
+                if self.timer.as_mut().poll(cx).is_pending() {
                     return Poll::Pending;
                 }
                 let now = Instant::now();
                 if now < due {
-                    self.sleep.as_mut().reset(due.into());
+                    self.timer.as_mut().reset(due.into());
                     continue;
                 }
                 if self.heed_hold(meter) {

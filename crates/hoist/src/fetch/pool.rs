@@ -57,8 +57,8 @@ pub(super) struct Pool {
     known: HashMap<Origin, Weak<Known>, Keyed>,
     /// What nobody knows any longer is swept out when `known` has grown to this.
     sweep_at: usize,
-    /// Idle connections, least recently used first.
-    by_age: BTreeMap<u64, Origin>,
+    /// Idle connections, least recently used first, and since when they are idle.
+    by_age: BTreeMap<u64, (Instant, Origin)>,
     /// Those of them that nobody waited for.
     unawaited: BTreeSet<u64>,
     next: u64,
@@ -71,15 +71,14 @@ pub(super) struct Pool {
 #[derive(Debug)]
 struct Idle {
     number: u64,
-    since: Instant,
     connection: Connection,
 }
 
 #[derive(Debug)]
 struct Shared {
     http2: Rc<Http2>,
-    /// Its number among the idle, and since when.
-    idle: Option<(u64, Instant)>,
+    /// Its number among the idle.
+    idle: Option<u64>,
 }
 
 /// Origins known before the first sweep.
@@ -129,7 +128,7 @@ impl Pool {
             .iter()
             .enumerate()
             .find_map(|(at, shared)| Some((at, shared.http2.stream()?)))?;
-        if let Some((number, _)) = shared[at].idle.take() {
+        if let Some(number) = shared[at].idle.take() {
             self.by_age.remove(&number);
         }
         Some(stream)
@@ -153,8 +152,8 @@ impl Pool {
         if http2.is_open() {
             let number = self.next;
             self.next += 1;
-            shared[at].idle = Some((number, now));
-            self.by_age.insert(number, http2.origin().clone());
+            shared[at].idle = Some(number);
+            self.by_age.insert(number, (now, http2.origin().clone()));
         } else {
             shared.swap_remove(at);
             if shared.is_empty() {
@@ -197,8 +196,8 @@ impl Pool {
             }
             self.unawaited.insert(number);
         }
-        self.by_age.insert(number, origin.clone());
-        self.idle.entry(origin).or_default().push(Idle { number, since: now, connection });
+        self.by_age.insert(number, (now, origin.clone()));
+        self.idle.entry(origin).or_default().push(Idle { number, connection });
     }
 
     /// Counts a connection that is about to be opened; an idle one makes room for it.
@@ -217,7 +216,7 @@ impl Pool {
     /// Closes an idle connection. False when there is none of this number.
     fn close(&mut self, number: u64) -> bool {
         self.unawaited.remove(&number);
-        let Some(origin) = self.by_age.remove(&number) else { return false };
+        let Some((_, origin)) = self.by_age.remove(&number) else { return false };
         if let Some(idle) = self.idle.get_mut(&origin) {
             idle.retain(|idle| idle.number != number);
             if idle.is_empty() {
@@ -225,7 +224,7 @@ impl Pool {
             }
         }
         if let Some(shared) = self.shared.get_mut(&origin) {
-            shared.retain(|shared| shared.idle.is_none_or(|(idle, _)| idle != number));
+            shared.retain(|shared| shared.idle != Some(number));
             if shared.is_empty() {
                 self.shared.remove(&origin);
             }
@@ -234,23 +233,10 @@ impl Pool {
     }
 
     fn close_old(&mut self, now: Instant) {
-        while let Some((number, origin)) = self.by_age.first_key_value() {
-            let since = self
-                .idle
-                .get(origin)
-                .and_then(|idle| idle.iter().find(|idle| idle.number == *number))
-                .map(|idle| idle.since)
-                .or_else(|| self.idle_since(origin, *number));
-            if since.is_some_and(|since| now.duration_since(since) < self.idle_timeout) {
-                return;
-            }
+        while let Some((_, (since, _))) = self.by_age.first_key_value()
+            && now.duration_since(*since) >= self.idle_timeout
+        {
             self.close_oldest();
         }
-    }
-
-    /// Since when a connection of HTTP/2 is idle.
-    fn idle_since(&self, origin: &Origin, number: u64) -> Option<Instant> {
-        let idle = self.shared.get(origin)?.iter().filter_map(|shared| shared.idle);
-        idle.into_iter().find(|(idle, _)| *idle == number).map(|(_, since)| since)
     }
 }

@@ -18,7 +18,7 @@ use super::attempt::{Attempt, Unanswered};
 use super::body::GATHER;
 use super::continuing::{Going, leaves_a_part};
 use super::fetcher::Fetcher;
-use super::patience::{Overdue, Watch};
+use super::patience::{Overdue, Watch, timer};
 use super::pieces::Pieces;
 use super::pool::Connection;
 use super::ranges;
@@ -183,9 +183,13 @@ impl<'a> Split<'a> {
 
     /// With permits on lease, one for each piece: so whoever waits for one gets it in between.
     async fn other(&self) {
-        let mut watch =
-            Watch::new(&self.fetcher.patience, &self.fetcher.giving_up, self.attempt.deadline);
-        watch.tell(self.fetcher.tidings.of(self.attempt.ticket));
+        let mut watch = Watch::new(
+            &self.fetcher.patience,
+            &self.fetcher.giving_up,
+            self.attempt.deadline,
+            timer(),
+        );
+        watch.tell(self.fetcher.tidings.of(self.attempt.ticket, watch.began()));
         watch.share(Rc::clone(&self.received));
         while !self.refused.get() && !self.pieces.borrow().is_empty() {
             let Some(_lease) = self.fetcher.leases.ask(self.attempt.ticket).await else {

@@ -45,7 +45,8 @@ impl Attempt {
             jar.borrow_mut().receive(self.url(), self.origin(), &parts.headers, SystemTime::now());
         }
         let longest = fetcher.patience.deadline;
-        if let Some(pause) = rate_limit::pause(&parts, longest, SystemTime::now()) {
+        let now = SystemTime::now();
+        if let Some(pause) = rate_limit::pause(&parts, longest, now) {
             watch.pause = watch.pause.max(pause);
         }
         let framing = Framing::of(&parts)?;
@@ -57,7 +58,7 @@ impl Attempt {
                 self.drain(fetcher, watch, connection, body, framing).await;
                 return Ok(None);
             }
-            Rest::Other => Meaning::of(&parts, SystemTime::now()),
+            Rest::Other => Meaning::of(&parts, now),
         };
         let end = match meaning {
             Meaning::Body => {

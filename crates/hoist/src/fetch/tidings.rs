@@ -25,8 +25,8 @@ impl Tidings {
         (Self(sender), receiver)
     }
 
-    pub(super) fn of(&self, ticket: Ticket) -> Tiding {
-        Tiding { ticket, untold: 0, last: Instant::now(), sender: self.0.clone() }
+    pub(super) fn of(&self, ticket: Ticket, now: Instant) -> Tiding {
+        Tiding { ticket, untold: 0, last: now, sender: self.0.clone() }
     }
 }
 
@@ -66,10 +66,10 @@ mod tests {
     #[test]
     fn small_bodies_are_told_of_at_their_end_and_large_ones_on_the_way() {
         let (tidings, mut told) = Tidings::new();
-        let mut small = tidings.of(Ticket(1));
+        let mut small = tidings.of(Ticket(1), Instant::now());
         small.count(FEW - 1);
         assert_eq!(small.untold(), FEW - 1);
-        let mut large = tidings.of(Ticket(2));
+        let mut large = tidings.of(Ticket(2), Instant::now());
         large.count(MANY + 1);
         large.count(5);
         assert_eq!((told.try_recv(), large.untold()), (Ok((Ticket(2), MANY + 1)), 5));

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -17,9 +18,16 @@ impl Position {
         Self(self.0 + 1)
     }
 
-    /// It as text. Written by hand: each item's file has it as its name.
-    pub(crate) fn to_text(self) -> String {
+    /// The file in this folder that has it as its name. Written by hand: each item has one.
+    pub(crate) fn file_in(self, folder: &Path) -> PathBuf {
         let mut digits = [0; 20];
+        let mut path = PathBuf::with_capacity(folder.as_os_str().len() + 1 + digits.len());
+        path.push(folder);
+        path.push(self.digits(&mut digits));
+        path
+    }
+
+    fn digits(self, digits: &mut [u8; 20]) -> &str {
         let mut at = digits.len();
         let mut rest = self.0;
         loop {
@@ -28,7 +36,7 @@ impl Position {
             digits[at] = b'0' + (rest % 10) as u8;
             rest /= 10;
             if rest == 0 {
-                return String::from_utf8_lossy(&digits[at..]).into_owned();
+                return std::str::from_utf8(&digits[at..]).unwrap_or_default();
             }
         }
     }
@@ -52,7 +60,9 @@ mod tests {
     #[test]
     fn text_is_what_is_displayed() {
         for position in [0, 7, 10, 99, 100, u64::MAX].map(Position) {
-            assert_eq!(position.to_text(), position.to_string());
+            let name = position.to_string();
+            assert_eq!(position.file_in(Path::new("a/b")), Path::new("a/b").join(&name));
+            assert_eq!(position.file_in(Path::new("")), Path::new(&name));
         }
     }
 }

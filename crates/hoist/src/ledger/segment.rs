@@ -238,6 +238,8 @@ pub(crate) struct Journal {
     fs: Arc<dyn Fs>,
     folder: PathBuf,
     header: Header,
+    /// Of the header.
+    salt: u32,
     file: Box<dyn Write + Send>,
     /// Of the file.
     written: u64,
@@ -263,6 +265,7 @@ impl Journal {
         Ok(Self {
             fs,
             folder: folder.to_owned(),
+            salt: header.salt(),
             header,
             file,
             written,
@@ -284,13 +287,14 @@ impl Journal {
         let opened = fs.sync(&path).and_then(|()| fs.append(&path));
         let file = opened.map_err(|source| Error::Output { path, source })?;
         let folder = folder.to_owned();
-        Ok(Self { fs, folder, header, file, written, buffer: Vec::new(), extent })
+        let salt = header.salt();
+        Ok(Self { fs, folder, header, salt, file, written, buffer: Vec::new(), extent })
     }
 
     /// Appends a frame; it is not yet with the system.
     pub(crate) fn append(&mut self, kind: u8, fill: impl FnOnce(&mut Fields<'_>)) {
         let at = self.written + self.buffer.len() as u64;
-        frame::append(&mut self.buffer, self.header.salt(), at, kind, fill);
+        frame::append(&mut self.buffer, self.salt, at, kind, fill);
     }
 
     /// Appends a record.

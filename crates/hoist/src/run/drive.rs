@@ -172,7 +172,7 @@ impl<'a, J: Job> Drive<'a, J> {
                 biased;
                 () = &mut cancelled => return Stop::Cancelled,
                 event = poll_fn(|cx| self.job.poll_event(cx)) => {
-                    if let Err(error) = self.handle(event) {
+                    if let Err(error) = self.handle(event, Instant::now()) {
                         return self.fail(error);
                     }
                 }
@@ -243,29 +243,30 @@ impl<'a, J: Job> Drive<'a, J> {
     fn take_events(&mut self) -> Result<(), Error> {
         // The waker that counts is given in `run`, before it waits.
         let mut cx = Context::from_waker(Waker::noop());
+        let now = Instant::now();
         for _ in 0..TURN {
             let Poll::Ready(event) = self.job.poll_event(&mut cx) else { break };
-            self.handle(event)?;
+            self.handle(event, now)?;
         }
         Ok(())
     }
 
-    fn handle(&mut self, event: Event<J::End, J::Saved>) -> Result<(), Error> {
+    fn handle(&mut self, event: Event<J::End, J::Saved>, now: Instant) -> Result<(), Error> {
         match event {
             Event::Fatal(error) => return Err(error),
             Event::Wants(ticket, answer) => {
-                let granted = self.schedule.lease(ticket, Instant::now());
+                let granted = self.schedule.lease(ticket, now);
                 if answer.send(granted).is_err() && granted {
                     self.schedule.give_back(ticket);
                 }
             }
             Event::Returned(ticket) => self.schedule.give_back(ticket),
             Event::Turn(ticket, answer) => {
-                let _ = answer.send(self.schedule.turn(ticket, Instant::now()));
+                let _ = answer.send(self.schedule.turn(ticket, now));
             }
-            Event::Pause(ticket, pause) => self.schedule.ask_pause(ticket, Instant::now(), pause),
+            Event::Pause(ticket, pause) => self.schedule.ask_pause(ticket, now, pause),
             Event::Arrived(ticket, bytes) => {
-                self.schedule.received(ticket, Instant::now(), bytes);
+                self.schedule.received(ticket, now, bytes);
             }
             Event::Tidied => {}
             Event::Saved(ticket, saved) => {
@@ -279,7 +280,7 @@ impl<'a, J: Job> Drive<'a, J> {
                 let Some(admitted) = self.items[ticket.0].as_mut() else { return Ok(()) };
                 let (told, further) = (self.job.told(&end), self.job.further(&end).to_vec());
                 let (ended, earned, sign) = self.job.ended(&mut admitted.item, end);
-                let (now, random) = (Instant::now(), self.random.f64());
+                let random = self.random.f64();
                 for origin in further {
                     self.schedule.asked(&origin, now);
                 }

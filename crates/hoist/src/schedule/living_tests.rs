@@ -88,9 +88,10 @@ fn run(per_origin: PerOrigin, items: usize, url: impl Fn(usize, Duration) -> Url
         while flying.peek().is_some_and(|Reverse((at, ..))| *at <= now) {
             let Some(Reverse((_, ticket, good))) = flying.pop() else { break };
             let ticket = Ticket(ticket);
-            let (ended, sign) = match good {
-                true => (Ended::Done, Sign::Whole),
-                false => (Ended::Failed(Retry::Soon), Sign::Failed("nothing".into())),
+            let (ended, sign) = if good {
+                (Ended::Done, Sign::Whole)
+            } else {
+                (Ended::Failed(Retry::Soon), Sign::Failed("nothing".into()))
             };
             let random = random.f64();
             let next = schedule.ended(ticket, now, ended, Duration::ZERO, sign, random);

@@ -164,8 +164,8 @@ pub(super) struct Item<O> {
     pub(super) deadline: Option<Instant>,
     /// Signs of life that its origin had shown when its attempt began.
     began: u32,
-    /// An attempt has failed.
-    failed: bool,
+    /// Attempts that failed.
+    failures: u32,
     /// Changes with the state, so that entries of queues and heap can tell that they are stale.
     epoch: u64,
 }
@@ -268,7 +268,7 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
             invited: false,
             deadline: None,
             began: 0,
-            failed: false,
+            failures: 0,
             epoch: self.next_epoch,
         }));
         let sharing = self.sharing;
@@ -647,12 +647,13 @@ impl<O> Item<O> {
     /// Its attempt failed. Whether that says something of its origin, which has shown so many signs of life: not
     /// if one came since the attempt began, and not if it is one URL over and over.
     pub(super) fn fails(&mut self, lives: u32) -> bool {
-        self.began == lives && !std::mem::replace(&mut self.failed, true)
+        self.failures = self.failures.saturating_add(1);
+        self.began == lives && self.failures == 1
     }
 
     /// Whether an attempt before this one failed.
     pub(super) fn has_failed(&self) -> bool {
-        self.failed
+        self.failures > 0
     }
 
     /// Whether its next attempt is one more, of our own accord.

@@ -28,7 +28,7 @@ impl Files {
     }
 
     fn temp(&self, position: Position) -> PathBuf {
-        self.parts.join(position.to_text())
+        position.file_in(&self.parts)
     }
 
     /// Whether a file of this name may be replaced. It is the caller's then.

@@ -30,7 +30,7 @@ impl Sink for Staging {
     type Part = Part;
 
     fn begin(&mut self, wanted: Wanted) -> Result<Part, Error> {
-        let path = self.parts.join(wanted.position.to_text());
+        let path = wanted.position.file_in(&self.parts);
         let file =
             self.fs.create(&path).map_err(|source| Error::Output { path: path.clone(), source })?;
         Ok(Part { path, file, wanted, bytes: 0, crc: 0 })
@@ -81,7 +81,7 @@ impl Beneath for Staging {
         bytes: u64,
         crc: u32,
     ) -> Result<Finished, Error> {
-        let path = self.parts.join(wanted.position.to_text());
+        let path = wanted.position.file_in(&self.parts);
         let renamed = self.fs.rename(part, &path);
         renamed.map_err(|source| Error::Output { path, source })?;
         Ok(Finished::Left(Left::File { name: wanted.name.into_text(), bytes, crc }))

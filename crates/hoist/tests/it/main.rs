@@ -10,6 +10,7 @@ mod ends;
 mod examples;
 mod files;
 mod get;
+mod hands;
 mod http2;
 mod http2_server;
 mod kinds;
