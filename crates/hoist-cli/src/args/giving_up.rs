@@ -18,7 +18,7 @@ pub(super) struct GivingUpArgs {
     /// The time over which that is measured (curl's --speed-time)
     #[arg(long, value_name = "D", value_parser = values::some_time, default_value = "30s")]
     min_rate_window: Duration,
-    /// Tries in a row without an answer after which an origin is down; 0: it never is
+    /// URLs in a row without an answer after which an origin is down; 0: it never is
     #[arg(long, value_name = "N", default_value_t = defaults::BREAKER_FAILURES)]
     breaker: u32,
 }

@@ -85,7 +85,7 @@ pub(super) struct SimulateArgs {
     /// Tries after the first one, where another try can help
     #[arg(long, value_name = "N", default_value_t = defaults::GET_RETRIES)]
     retries: u32,
-    /// Tries in a row without an answer after which an origin is down; 0: it never is
+    /// URLs in a row without an answer after which an origin is down; 0: it never is
     #[arg(long, value_name = "N", default_value_t = defaults::BREAKER_FAILURES)]
     breaker: u32,
 }

@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 
 use super::Checked;
 use super::checked::BAD_FIELD;
-use super::follower::{HEAD, kind};
+use super::follower::{HEAD, flag, kind};
 
 /// Any bytes as frames. The first two say in what pieces they come and are read. Then a frame is its kind, its
 /// flags, its stream, its length, and its payload, so that a fuzzer need not guess lengths; or, as the first one
@@ -43,14 +43,12 @@ pub(super) fn marks(sent: &[u8], read: &[u8]) -> usize {
         let (of_sent, of_read) = (first(sent), first(read));
         if of_sent != of_read {
             marked += 1;
-            let at = (HEAD..of_read.len())
-                .find(|at| {
-                    of_read[*at..].starts_with(BAD_FIELD)
-                        && of_sent[3..*at] == of_read[3..*at]
-                        && of_sent[*at..] == of_read[*at + BAD_FIELD.len()..]
-                })
-                .map(|_| of_sent[3]);
-            assert!(matches!(at, Some(kind::HEADERS | kind::CONTINUATION)), "{of_read:?}");
+            let headers = of_sent[3] == kind::HEADERS;
+            assert!(headers || of_sent[3] == kind::CONTINUATION, "{of_sent:?}");
+            let padded = headers && of_sent[4] & flag::PADDED != 0;
+            let padding = if padded { usize::from(of_sent[HEAD]) } else { 0 };
+            let (fields, behind) = of_sent.split_at(of_sent.len() - padding);
+            assert_eq!(of_read[3..], [&fields[3..], BAD_FIELD, behind].concat());
         }
         (sent, read) = (&sent[of_sent.len()..], &read[of_read.len()..]);
     }

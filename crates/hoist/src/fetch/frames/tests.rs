@@ -252,6 +252,11 @@ proptest! {
         frames(&bytes);
     }
 
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     /// Whatever a server says with a table of fields, and is right, is read as it is, and its blocks are
     /// understood: else a status in trailers would be found where there is none, or none where there is.
     #[test]
