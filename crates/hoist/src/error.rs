@@ -38,14 +38,11 @@ pub enum Error {
         path: PathBuf,
     },
     /// The list is not the one that the ledger answers.
-    #[error(
-        "the list has changed at line {line} since {} began to answer it: {reason}",
-        ledger.display()
-    )]
+    #[error("the list has changed since {} began to answer it: {reason}", ledger.display())]
     ListChanged {
         /// The first line, counted from 1, that is or may be another.
         line: u64,
-        /// What is different.
+        /// What is different, and in which line or lines.
         reason: String,
         /// The folder of the ledger.
         ledger: PathBuf,

@@ -47,13 +47,20 @@ impl FromStr for RateArg {
         const FORM: &str =
             "write it as 50/s, 10/m, 100/h or 5/10s: a whole number from 1 on, and a time";
         let (requests, unit) = text.split_once('/').unwrap_or((text, "s"));
-        let requests: NonZeroU32 = requests.trim().parse().map_err(|_| FORM)?;
+        let requests = requests.trim();
+        let whole = !requests.is_empty() && requests.bytes().all(|byte| byte.is_ascii_digit());
+        let whole = whole && requests.bytes().any(|byte| byte != b'0');
+        if !whole {
+            return Err(FORM.to_owned());
+        }
+        let requests: NonZeroU32 = values::some(requests)?;
         let unit = unit.trim();
         let bare = unit.starts_with(|first: char| first.is_ascii_alphabetic());
         let per = values::some_time(&format!("{}{unit}", if bare { "1" } else { "" }));
-        let per = per.map_err(|_| FORM)?;
+        let per = per.map_err(|why| if why == values::TOO_LONG { why } else { FORM.to_owned() })?;
         if per > defaults::FOREVER {
-            return Err(FORM.to_owned());
+            let days = defaults::FOREVER.as_secs() / 86_400;
+            return Err(format!("{}: at most {days} days", values::TOO_LONG));
         }
         Ok(Self(Rate { requests, per: per.max(Duration::from_nanos(1)) }))
     }
@@ -118,6 +125,14 @@ mod tests {
             ["", "0", "0/s", "-1/s", "1.5/s", "5/", "5/0s", "5/x", "s", "5/s/s", "99999999999/s"]
         {
             assert!(of(text).is_err(), "{text}");
+        }
+        // The form is right.
+        for (text, why) in [
+            ("99999999999/s", "it is too large: at most 4294967295"),
+            ("1/1000000d", "it is too long a time: at most 3650 days"),
+            ("1/99999999999999999999d", "it is too long a time"),
+        ] {
+            assert_eq!(of(text), Err(why.to_owned()), "{text}");
         }
     }
 

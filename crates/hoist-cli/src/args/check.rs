@@ -27,6 +27,7 @@ pub(super) struct CheckArgs {
     limit: Duration,
     /// Cases at once
     #[arg(long, value_name = "N", requires = "check", default_value = "8")]
+    #[arg(value_parser = values::some::<NonZeroUsize>)]
     jobs: NonZeroUsize,
     /// Show every case, also those that it gets right
     #[arg(long, requires = "check")]

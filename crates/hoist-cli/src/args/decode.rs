@@ -3,6 +3,8 @@ use std::num::NonZeroU32;
 use clap::Args;
 use hoist::plan::{DecodePlan, defaults};
 
+use super::values;
+
 /// Whether content codings are taken off, as typed.
 #[derive(Debug, Args)]
 pub(super) struct DecodeArgs {
@@ -16,6 +18,7 @@ pub(super) struct DecodeArgs {
         defaults::FREE_EXPANSION >> 20,
         defaults::MAX_EXPANSION
     ))]
+    #[arg(value_parser = values::some::<NonZeroU32>)]
     max_expansion: Option<NonZeroU32>,
 }
 

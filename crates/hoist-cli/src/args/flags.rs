@@ -13,12 +13,13 @@ Examples:
   hoist flags BR CN B            Brazil, China, and all codes from BA to BZ
   hoist flags -s ERROR -al 100 -m 100
 
-Flags are saved as downloaded/CC.gif; files that are there already are overwritten.
-Each request may take 3.1 seconds. Where nothing listens on the port of LOCAL (8000),
-DELAY (8001) or ERROR (8002), that server runs inside this command until it ends.
+Flags are saved as downloaded/CC.gif; files that are there already are
+overwritten. Each request may take 3.1 seconds. Where nothing listens on the
+port of LOCAL (8000), DELAY (8001) or ERROR (8002), that server runs inside this
+command until it ends.
 
-Exit codes: 0 no errors (not found is none), 1 some errors, 2 usage, 3 the run could
-not go on, 130 interrupted.";
+Exit codes: 0 no errors (not found is none), 1 some errors, 2 usage, 3 the run
+could not go on, 130 interrupted.";
 
 /// At once, unless told otherwise.
 const AT_ONCE: i64 = 5;

@@ -27,61 +27,71 @@ use super::versions::VersionArgs;
 
 const EXAMPLES: &str = "\
 Examples:
-  hoist get https://example.com/file.pdf             saved in the current folder
-  hoist get -o - https://example.com/ | less         the body to standard output
-  hoist get -i urls.txt -o pages -m 64               a list into the folder pages
+  hoist get https://example.com/file.pdf            saved in the current folder
+  hoist get -o - https://example.com/ | less        the body to standard output
+  hoist get -i urls.txt -o pages -m 64              a list into the folder pages
   hoist get -i urls.txt -o pages --format jsonl > outcomes.jsonl
-  hoist get -i urls.txt -o pages --again failed      those that failed, once more
-  hoist get -i urls.txt -o set --to 'tar:shards/{shard:06}.tar'   as WebDataset shards
+  hoist get -i urls.txt -o pages --again failed     those that failed, once more
+  hoist get -i urls.txt -o set --to 'tar:shards/{shard:06}.tar'   into shards
   hoist get -i urls.txt -o pages --accept 'image/*' --min-size 1K --hash sha256
   hoist get -i urls.txt --name '{index}-{host}{ext}' -H 'Accept-Language: de'
-  hoist get -i urls.txt.gz --name '{url_hash:2}/{url_hash}{ext}'   any number of files
+  hoist get -i urls.txt.gz --name '{url_hash:2}/{url_hash}{ext}'  for any number
 
-A line of a list is a URL, or URL<TAB>name, or URL<TAB>name<TAB>hash with the name empty
-or not, or a JSON object with url, name and hash. A hash is written sha256:DIGITS, or with
-md5 or blake3; a body that has another is a failure, and no file. Blank lines and lines that
-begin with # are skipped. A list may be compressed, with gzip or zstd. It never overwrites a
-file that was there: it saves as name~POSITION. URLs given as arguments do overwrite, as with
-curl, but not with -J.
+A line of a list is a URL, or URL<TAB>name, or URL<TAB>name<TAB>hash with the
+name empty or not, or a JSON object with url, name and hash. A hash is written
+sha256:DIGITS, or with md5 or blake3; a body that has another is a failure, and
+no file. Blank lines and lines that begin with # are skipped. A list may be
+compressed, with gzip or zstd. It never overwrites a file that was there: it
+saves as name~POSITION. URLs given as arguments do overwrite, as with curl, but
+not with -J.
 
---accept also goes to the servers, as the header Accept, unless -H gives that. What another
-type comes as, or smaller than --min-size, is a failure (not_acceptable), and no file. An
-answer without a type counts as application/octet-stream.
+--accept also goes to the servers, as the header Accept, unless -H gives that.
+What another type comes as, or smaller than --min-size, is a failure
+(not_acceptable), and no file. An answer without a type counts as
+application/octet-stream.
 
-Bodies are saved as they are sent, and none is asked for coded. With --decode they are; then sizes
-and hashes are those of the decoded bytes (--max-size holds for the received ones too), the name and
-the type stay. What can't be decoded whole is a failure, and no file.
+Bodies are saved as they are sent, and none is asked for coded. With --decode
+they are; then sizes and hashes are those of the decoded bytes (--max-size holds
+for the received ones too), the name and the type stay. What can't be decoded
+whole is a failure, and no file.
 
-In a shard each body is POSITION.EXT, or NAME~POSITION.EXT where a name is given, and its outcome
-is beside it as .json. A shard has its name once it is full, or the run complete: then it is whole.
+In a shard each body is POSITION.EXT, or NAME~POSITION.EXT where a name is
+given, and its outcome is beside it as .json. A shard has its name once it is
+full, or the run complete: then it is whole.
 
-What became of each line of a list is on record in DIR/.hoist. The same command again goes on
-where it stopped, however it stopped; 'hoist outcomes DIR' prints the record.
+What became of each line of a list is on record in DIR/.hoist. The same command
+again goes on where it stopped, however it stopped; 'hoist outcomes DIR' prints
+the record.
 
-Host names are looked up as resolv.conf says (also LOCALDOMAIN and RES_OPTIONS), and remembered for
-as long as the DNS allows. --via system asks getaddrinfo: for nsswitch, mDNS or split DNS. Of
-servers named with --via dns:// alone, names are asked as they stand.
+Host names are looked up as resolv.conf says (also LOCALDOMAIN and RES_OPTIONS),
+and remembered for as long as the DNS allows. --via system asks getaddrinfo: for
+nsswitch, mDNS or split DNS. Of servers named with --via dns:// alone, names are
+asked as they stand.
 
-Durations: 30s, 500ms, 2m; a bare number is in seconds. Bytes: 1000, 64K, 10M, 16G.
+Durations: 30s, 500ms, 2m; a bare number is in seconds. Bytes: 1000, 64K, 16G.
 SSL_CERT_FILE names the trusted certificates in place of the system's.
 
-Without --proxy, the variables http_proxy, https_proxy, all_proxy and no_proxy say it, all but
-the first in capitals too. A proxy is http:// unless it says otherwise; its port is 1080, or 443 for
-https://, as with curl. socks5:// looks names up here, the others have the proxy do it. --cacert
-and -k count for https proxies too. An Authorization from -H comes before a user in the URL, that
-before --user, that before .netrc. A redirect to another origin takes along only what .netrc has
-for that host.
+Without --proxy, the variables http_proxy, https_proxy, all_proxy and no_proxy
+say it, all but the first in capitals too. A proxy is http:// unless it says
+otherwise; its port is 1080, or 443 for https://, as with curl. socks5:// looks
+names up here, the others have the proxy do it. --cacert and -k count for https
+proxies too. An Authorization from -H comes before a user in the URL, that
+before --user, that before .netrc. A redirect to another origin takes along only
+what .netrc has for that host.
 
-A quota that a server tells (RateLimit, or Retry-After with 429 and 503) is kept for its whole origin;
-what would have to wait longer than the deadline is deferred. robots.txt is not asked for, as the list
-says what is wanted; with --polite it is, and what it disallows fails as disallowed.
+A quota that a server tells (RateLimit, or Retry-After with 429 and 503) is kept
+for its whole origin; what would have to wait longer than the deadline is
+deferred. robots.txt is not asked for, as the list says what is wanted; with
+--polite it is, and what it disallows fails as disallowed.
 
---rate and --bandwidth are ceilings: waiting for them costs no URL its time. --rate holds for each origin
-(scheme, host and port), --bandwidth for all that is read, heads included. Of the requests to an origin at
-most a tenth are retries, beside 10 in 10 s: more wait for it within their deadline (--retry-budget).
+--rate and --bandwidth are ceilings: waiting for them costs no URL its time.
+--rate holds for each origin (scheme, host and port), --bandwidth for all that
+is read, heads included. Of the requests to an origin at most a tenth are
+retries, beside 10 in 10 s: more wait for it within their deadline
+(--retry-budget).
 
-Exit codes: 0 every URL ok, 1 some are not (404 included), 2 usage, 3 the run could not
-go on (disk full, folder not writable), 130 interrupted.";
+Exit codes: 0 every URL ok, 1 some are not (404 included), 2 usage, 3 the run
+could not go on (disk full, folder not writable), 130 interrupted.";
 
 /// Bring back every URL
 ///
@@ -102,6 +112,7 @@ pub(super) struct GetArgs {
     pub(super) output: PathBuf,
     /// Requests at once, over all hosts
     #[arg(short = 'm', long, value_name = "N", default_value_t = defaults::GET_IN_FLIGHT)]
+    #[arg(value_parser = values::some::<NonZeroUsize>)]
     pub(super) max: NonZeroUsize,
     #[command(flatten)]
     pub(super) tuning: TuningArgs,
@@ -118,9 +129,11 @@ pub(super) struct GetArgs {
     pub(super) deadline: Option<Duration>,
     /// Tries after the first one, where another try can help
     #[arg(long, value_name = "N", default_value_t = defaults::GET_RETRIES)]
+    #[arg(value_parser = values::number::<u32>)]
     pub(super) retries: u32,
     /// Redirects followed in one try
     #[arg(long, value_name = "N", default_value_t = defaults::MAX_REDIRECTS)]
+    #[arg(value_parser = values::number::<u32>)]
     pub(super) max_redirects: u32,
     /// Take these media types alone, such as image/* or text/html; repeatable
     #[arg(long, value_name = "TYPE", value_delimiter = ',')]
@@ -163,6 +176,7 @@ pub(super) struct GetArgs {
     /// Samples of a tar file
     #[arg(long, value_name = "N", requires = "to")]
     #[arg(help = format!("Samples of a tar file [default: {}]", defaults::SHARD_SAMPLES))]
+    #[arg(value_parser = values::some::<NonZeroU64>)]
     pub(super) shard_count: Option<NonZeroU64>,
     /// Bytes of a tar file [default: 1G]
     #[arg(long, value_name = "BYTES", value_parser = values::bytes, requires = "to")]

@@ -20,6 +20,7 @@ pub(super) struct GivingUpArgs {
     min_rate_window: Duration,
     /// URLs in a row without an answer after which an origin is down; 0: it never is
     #[arg(long, value_name = "N", default_value_t = defaults::BREAKER_FAILURES)]
+    #[arg(value_parser = values::number::<u32>)]
     breaker: u32,
 }
 

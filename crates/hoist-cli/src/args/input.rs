@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use hoist::{Decoded, ListForm, Source};
+use hoist::{Decoded, ListForm, Position, Source};
 use rustix::fs::FileType;
 
 use super::said::Refused;
@@ -23,6 +23,26 @@ pub(crate) struct Input {
     pub(crate) stdin: Option<Arrived>,
     /// It is a list, not arguments alone: a run of it can be gone on with.
     pub(crate) is_list: bool,
+    /// Which items are lines of that list.
+    pub(crate) lines: ListLines,
+}
+
+/// Which line of a list an item is, for people: it may stand behind others, or be none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct ListLines {
+    /// Lines before its first; None: there is no list, or words are made into one.
+    before: Option<u64>,
+}
+
+impl ListLines {
+    fn behind(lines: u64) -> Self {
+        Self { before: Some(lines) }
+    }
+
+    /// The number of its line, as an editor shows it.
+    pub(crate) fn number(self, position: Position) -> Option<u64> {
+        position.0.checked_sub(self.before?).map(|n| n + 1)
+    }
 }
 
 /// How much there is to do, as far as it is known beforehand.
@@ -69,10 +89,11 @@ impl Given {
         if list.is_none() && words.is_none() {
             if !arguments.is_empty() {
                 let extent = Extent::Items(arguments.len() as u64);
-                let source = Source::items(arguments);
-                return Ok(Some(Input { source, extent, stdin: None, is_list: false }));
+                let (source, lines) = (Source::items(arguments), ListLines::default());
+                return Ok(Some(Input { source, extent, stdin: None, is_list: false, lines }));
             }
-            return Ok(stdin_holds_a_list().then(|| List::stdin().into_input(form)));
+            let lines = ListLines::behind(0);
+            return Ok(stdin_holds_a_list().then(|| List::stdin().into_input(form, lines)));
         }
         // A file alone can be passed over where it is answered already.
         if let (true, None, Some(path)) = (arguments.is_empty(), &words, &list)
@@ -85,9 +106,14 @@ impl Given {
             let bytes = bytes.filter(|_| form == ListForm::Lines && !source.is_compressed());
             let extent = bytes.map_or(Extent::Unknown, Extent::Bytes);
             let source = source.in_form(form);
-            return Ok(Some(Input { source, extent, stdin: None, is_list: true }));
+            let lines = ListLines::behind(0);
+            return Ok(Some(Input { source, extent, stdin: None, is_list: true, lines }));
         }
         let mut lists = Vec::new();
+        let mut lines = ListLines::default();
+        if list.is_some() && words.is_none() {
+            lines = ListLines::behind(arguments.iter().map(|argument| lines_of(argument)).sum());
+        }
         if !arguments.is_empty() {
             let text = arguments.join("\n") + "\n";
             let bytes = Some(text.len() as u64);
@@ -101,7 +127,7 @@ impl Given {
         if let Some(words) = words {
             lists.push(words.open()?);
         }
-        Ok(lists.into_iter().reduce(List::then).map(|list| list.into_input(form)))
+        Ok(lists.into_iter().reduce(List::then).map(|list| list.into_input(form, lines)))
     }
 }
 
@@ -138,16 +164,26 @@ impl List {
         }
     }
 
-    fn into_input(self, form: ListForm) -> Input {
+    fn into_input(self, form: ListForm, lines: ListLines) -> Input {
         let bytes = self.bytes.filter(|_| form == ListForm::Lines);
         let extent = bytes.map_or(Extent::Unknown, Extent::Bytes);
         let source = Source::lines(self.reader).in_form(form);
-        Input { source, extent, stdin: self.stdin, is_list: true }
+        Input { source, extent, stdin: self.stdin, is_list: true, lines }
     }
 }
 
 fn open(path: &Path) -> Result<File, Refused> {
-    File::open(path).map_err(|error| unreadable(path, &error))
+    let file = File::open(path).map_err(|error| unreadable(path, &error))?;
+    if file.metadata().is_ok_and(|meta| meta.is_dir()) {
+        let message = format!("{} can't be read: it is a folder; name a file", path.display());
+        return Err(Refused::Unusable(message));
+    }
+    Ok(file)
+}
+
+/// Lines that an argument takes before a list.
+fn lines_of(argument: &str) -> u64 {
+    argument.matches('\n').count() as u64 + 1
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Refused {
@@ -363,7 +399,9 @@ mod tests {
             list: Some(file.path().into()),
             ..Given::default()
         };
-        assert_eq!(given.open().unwrap().unwrap().extent, Extent::Bytes(4));
+        let input = given.open().unwrap().unwrap();
+        assert_eq!(input.extent, Extent::Bytes(4));
+        assert_eq!([0, 1, 2].map(|n| input.lines.number(Position(n))), [None, Some(1), Some(2)]);
         let missing = Given { list: Some("/nowhere/at/all".into()), ..Given::default() };
         assert!(matches!(missing.open(), Err(Refused::Unusable(_))));
     }

@@ -51,7 +51,7 @@ pub(crate) use countries::ALL as COUNTRIES;
 pub(crate) use exit::Allowance;
 pub(crate) use flags::FlagsJob;
 pub(crate) use get::{GetFormat, GetJob, Saving};
-pub(crate) use input::{Arrived, Extent};
+pub(crate) use input::{Arrived, Extent, ListLines};
 pub(crate) use outcomes::{OutcomesFormat, OutcomesJob, OutcomesPrint};
 pub(crate) use probe::{ProbeFormat, ProbeJob};
 pub(crate) use rehearse::{RehearseJob, ServeJob, Server, TruthLog};
@@ -60,22 +60,25 @@ pub(crate) use simulate::SimulateJob;
 
 const EXAMPLES: &str = "\
 Examples:
-  hoist flags --all                          194 flags from a server run on the spot
-  hoist probe example.com example.org        does each name resolve?
+  hoist flags --all                       194 flags from a server of its own
+  hoist probe example.com example.org     does each name resolve?
   hoist probe -i names.txt --format jsonl -o answers.jsonl
-  hoist get -i urls.txt -o pages -m 64       each URL of a list into the folder pages
-  hoist outcomes pages --only failed         what is on record of a list
-  hoist rehearse ERROR --delay 0.1s..1s      a slow server that fails on purpose
-  hoist simulate model.toml                  how a get of a million would go
+  hoist get -i urls.txt -o pages -m 64    each URL of a list into a folder
+  hoist outcomes pages --only failed      what is on record of a list
+  hoist rehearse ERROR --delay 0.1s..1s   a slow server that fails on purpose
+  hoist simulate model.toml               how a get of a million would go
 
-Exit codes: 0 every item ok or answered, 1 the run completed but not so, 2 usage,
-3 the run could not go on, 130 interrupted.";
+Exit codes: 0 every item ok or answered, 1 the run completed but not so, 2
+usage, 3 the run could not go on, 130 interrupted.";
+
+/// Columns of a help: what is wider is broken where nobody meant it to be.
+const WIDTH: usize = 80;
 
 /// hoist answers lists: of every name, does it resolve; of every URL, here it is. Twenty lines or
 /// a billion, each gets exactly one answer, and no server is pushed past what it can take.
 #[derive(Debug, Parser)]
 #[command(name = "hoist", version, arg_required_else_help = true, after_help = EXAMPLES)]
-#[command(max_term_width = 100, disable_help_subcommand = true)]
+#[command(max_term_width = WIDTH)]
 struct Typed {
     #[command(subcommand)]
     command: Subcommands,
@@ -147,5 +150,17 @@ mod tests {
     #[test]
     fn the_options_are_consistent() {
         Typed::command().debug_assert();
+    }
+
+    #[test]
+    fn what_stands_behind_the_options_is_not_broken_anew() {
+        let mut all = Typed::command();
+        all.build();
+        let commands = all.get_subcommands().chain([&all]);
+        for (command, text) in commands.filter_map(|of| Some((of, of.get_after_help()?))) {
+            for line in text.to_string().lines() {
+                assert!(line.chars().count() <= WIDTH, "{}: {line}", command.get_name());
+            }
+        }
     }
 }

@@ -224,6 +224,21 @@ impl ModelFile {
     }
 }
 
+/// A message of the parser, without the names of types.
+fn plain(message: &str) -> String {
+    for (name, words) in [
+        ("u64", "a whole number, 0 or more"),
+        ("u32", "a whole number from 0 to 4294967295"),
+        ("f64", "a number"),
+    ] {
+        if let Some(before) = message.strip_suffix(name).filter(|rest| rest.ends_with("expected "))
+        {
+            return format!("{before}{words}");
+        }
+    }
+    message.to_owned()
+}
+
 struct Reader<'a>(&'a str);
 
 type Read<T> = Result<T, BadModel>;
@@ -253,8 +268,8 @@ impl Reader<'_> {
 
     fn toml(&self, error: &toml::de::Error) -> BadModel {
         match error.span() {
-            Some(span) => self.wrong(span, error.message()),
-            None => BadModel { line: None, why: error.message().to_owned() },
+            Some(span) => self.wrong(span, plain(error.message())),
+            None => BadModel { line: None, why: plain(error.message()) },
         }
     }
 

@@ -22,7 +22,7 @@ pub(super) struct NamingArgs {
     )]
     template: Option<NameTemplate>,
     /// Spread files over N levels of 256 folders, by the hash of the URL; 1 is for millions of files
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=4))]
+    #[arg(long, value_name = "N", value_parser = levels)]
     #[arg(conflicts_with = "template")]
     fan_out: Option<u8>,
 }
@@ -43,6 +43,11 @@ impl Into {
             Saving::Files => Self::Files,
         }
     }
+}
+
+fn levels(text: &str) -> Result<u8, String> {
+    let levels = text.parse().ok().filter(|n| (1..=4).contains(n));
+    levels.ok_or_else(|| "write a number from 1 to 4".to_owned())
 }
 
 impl NamingArgs {

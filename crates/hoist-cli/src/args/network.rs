@@ -66,7 +66,10 @@ impl NetworkArgs {
         plan.credentials = self.credentials(variables)?;
         plan.address.connect_to = self.connect_to;
         plan.cookies = match &self.load_cookies {
-            Some(file) => Some(CookiePlan { loaded: cookie_file::read(file)? }),
+            Some(file) => {
+                let loaded = cookie_file::read(file).map_err(|why| why.of("--load-cookies"))?;
+                Some(CookiePlan { loaded })
+            }
             None => self.cookies.then(CookiePlan::default),
         };
         let headers = &mut plan.request.headers;
@@ -75,7 +78,8 @@ impl NetworkArgs {
         }
         let typed: Vec<_> = headers.keys().cloned().collect();
         for file in &self.header_files {
-            for Header(name, value) in header_file::read(file)? {
+            let of_file = header_file::read(file).map_err(|why| why.of("--header-file"))?;
+            for Header(name, value) in of_file {
                 if name == USER_AGENT {
                     // Only the default gives way.
                     if plan.request.user_agent == hoist::plan::RequestPlan::default().user_agent {
@@ -133,12 +137,11 @@ impl NetworkArgs {
                 Some(own.map_err(|error| usage(format!("--user: {error}")))?)
             }
         };
-        let file = match &self.netrc_file {
-            Some(file) => Some(file.clone()),
-            None if self.netrc => Some(netrc::usual(variables)?),
-            None => None,
+        let plan = match &self.netrc_file {
+            Some(file) => netrc::read(file).map_err(|why| why.of("--netrc-file"))?,
+            None if self.netrc => netrc::read(&netrc::usual(variables)?)?,
+            None => CredentialsPlan::default(),
         };
-        let plan = file.map(|file| netrc::read(&file)).transpose()?.unwrap_or_default();
         Ok(CredentialsPlan { own, ..plan })
     }
 }

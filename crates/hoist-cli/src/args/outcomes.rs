@@ -5,21 +5,23 @@ use hoist::outcome::Selector;
 
 const EXAMPLES: &str = "\
 Examples:
-  hoist outcomes pages                               every outcome, as the run told it
-  hoist outcomes pages --only failed,deferred        those that may be worth another try
+  hoist outcomes pages                         every outcome, as the run told it
+  hoist outcomes pages --only failed,deferred  what may be worth another try
   hoist outcomes pages --only truncated --format csv > truncated.csv
   hoist outcomes pages --only failed --format urls | hoist get -i - -o other
-  hoist outcomes answers.txt --stats                 what all runs of a probe came to
+  hoist outcomes answers.txt --stats           what all runs of a probe came to
 
-Outcomes are ok (found), not_found, failed (unknown) and deferred; kinds are those of the field
-\"kind\", such as timeout or status. Each item has one outcome, the latest; they come in the order
-in which they went on record, also while a run is on.
+Outcomes are ok (found), not_found, failed (unknown) and deferred; kinds are
+those of the field \"kind\", such as timeout or status. Each item has one outcome,
+the latest; they come in the order in which they went on record, also while a
+run is on.
 
-urls prints URLs and names alone: file names and passwords that the list gave are not in it.
-To ask again in the same place: 'hoist get' with the same list and --again failed.
+urls prints URLs and names alone: file names and passwords that the list gave
+are not in it.
+To ask again there: 'hoist get' with the same list and --again failed.
 
-Exit codes: 0 all is printed, whatever the outcomes are, 2 usage, 3 there is no record, it is
-damaged, or the output could not be written.";
+Exit codes: 0 all is printed, whatever the outcomes are, 2 usage, 3 there is no
+record, it is damaged, or the output could not be written.";
 
 /// Print what is on record of a list: the outcome of each of its items
 ///

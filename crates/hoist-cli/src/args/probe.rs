@@ -20,25 +20,27 @@ Examples:
   hoist probe                                 Python's short keywords under .dev
   hoist probe --tld com --tld org             the same under two others
   hoist probe example.com example.org --format jsonl
-  hoist probe -i names.txt --via dns://9.9.9.9 --via dns://[2620:fe::fe] -o answers.txt
+  hoist probe -i names.txt --via dns://9.9.9.9 --via dns://[2620:fe::fe]
   hoist probe -i names.txt -r resolvers.txt --rate 5000 -o answers.txt
   cut -d, -f1 table.csv | hoist probe -t AAAA --format jsonl
   hoist probe -i domains.txt -t MX --only found --format jsonl -o mx.jsonl
   hoist probe -t PTR 192.0.2.1 2001:db8::1 --format csv
 
-A list with -o FILE is on record in FILE.hoist: the same command again goes on where it stopped,
-however it stopped.
+A list with -o FILE is on record in FILE.hoist: the same command again goes on
+where it stopped, however it stopped.
 
-Text output: + found (it has an address, or a record of the type asked for), two blanks not
-found, ? unknown; with --wildcards mark * found, and so would be any other name beside it. That
-costs a query for each domain with a found name, and up to 40 where there is a wildcard.
-Records are told by jsonl and csv, in the form of zone files (10 mail.example.). In csv addresses
-have blanks between, records a semicolon; one within a record is written \\059.
+Text output: + found (it has an address, or a record of the type asked for), two
+blanks not found, ? unknown; with --wildcards mark * found, and so would be any
+other name beside it. That costs a query for each domain with a found name, and
+up to 40 where there is a wildcard.
+Records are told by jsonl and csv, in the form of zone files (10 mail.example.).
+In csv addresses have blanks between, records a semicolon; one within a record
+is written \\059.
 What --only leaves out is asked, counted and on record all the same.
 Durations: 30s, 500ms, 2m; a bare number is in seconds.
 
-Exit codes: 0 every name answered (not found is an answer), 1 some are unknown, 2 usage,
-3 the run could not go on, 130 interrupted.";
+Exit codes: 0 every name answered (not found is an answer), 1 some are unknown,
+2 usage, 3 the run could not go on, 130 interrupted.";
 
 /// Say of each name whether it resolves: it has an address, it has none, or nobody knows
 ///
@@ -58,12 +60,14 @@ pub(super) struct ProbeArgs {
     pub(super) words: Option<PathBuf>,
     /// Leave out words with more letters [default: 4 for python, no limit for a FILE]
     #[arg(long, value_name = "N")]
+    #[arg(value_parser = values::number::<usize>)]
     pub(super) max_len: Option<usize>,
     /// Make names under this top level; repeatable [default: dev]
     #[arg(long = "tld", value_name = "TLD")]
     pub(super) tlds: Vec<String>,
     /// Names at once, at most [default: 4096, or as many as --window]
     #[arg(short = 'm', long, value_name = "N")]
+    #[arg(value_parser = values::some::<NonZeroUsize>)]
     pub(super) max: Option<NonZeroUsize>,
     /// Whom to ask: the servers of resolv.conf, the system, or a server; repeatable
     /// [default: resolv-conf]
@@ -78,6 +82,7 @@ pub(super) struct ProbeArgs {
     pub(super) timeout: Duration,
     /// Queries after the first one
     #[arg(long, value_name = "N", default_value_t = defaults::PROBE_RETRIES)]
+    #[arg(value_parser = values::number::<u32>)]
     pub(super) retries: u32,
     /// For all queries about a name together
     #[arg(long, value_name = "D", value_parser = values::some_time, default_value = "30s")]

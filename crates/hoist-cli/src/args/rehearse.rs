@@ -17,7 +17,7 @@ const EXAMPLES: &str = r#"Examples:
   hoist rehearse LOCAL --dir site --port 8080
   hoist rehearse DNS --zone example.test --loss 0.05
   hoist rehearse LOCAL --scenario rough.toml  who meets which fault, by rules
-  hoist rehearse LOCAL --load 'cliff?at=48&retry-after=1'   429 beyond 48 at once
+  hoist rehearse LOCAL --load 'cliff?at=48&retry-after=1'  429 beyond 48 at once
   hoist rehearse --explain /flags/fr/fr.gif --scenario rough.toml
   hoist rehearse --check -- curl -L --fail --max-time 5 -o {out} {url}
 
@@ -26,20 +26,24 @@ DELAY  the same, each answer after 0.5 to 5 s
 ERROR  the same delays, then a quarter is answered 418 I'm a teapot
 DNS    a name server, over UDP and TCP
 
-Faults are asked for by URL, on each of the first three, as in /fault/reset?after=10
-/fault/short?of=100&send=7 /status/503?retry-after=2 /bytes/1000 /redirect/3; --list shows
-them all. A scenario (TOML) gives them to whom it says:
+Faults are asked for by URL, on each of the first three, as in
+/fault/reset?after=10 /fault/short?of=100&send=7 /status/503?retry-after=2
+/bytes/1000 /redirect/3; --list shows them all. A scenario (TOML) gives them to
+whom it says:
 
   [[request]]
   path = "/flags/*"
   probability = 0.1
   chain = ["delay?for=0.5s..2s", "send?bytes=300", "reset"]
 
---check runs a client against servers of its own, once for each fault of the catalogue, and says
-which of them it gets wrong: a part passed off as the whole, an error page as the file, and so on.
-Exit codes: 0 all right, 1 some wrong, 2 usage, 3 it could not go on, 130 interrupted.
+--check runs a client against servers of its own, once for each fault of the
+catalogue, and says which of them it gets wrong: a part passed off as the whole,
+an error page as the file, and so on.
+Exit codes: 0 all right, 1 some wrong, 2 usage, 3 it could not go on, 130
+interrupted.
 
-Durations: 30s, 500ms, 2m; a bare number is in seconds. Ctrl-C ends it, with exit code 0."#;
+Durations: 30s, 500ms, 2m; a bare number is in seconds. Ctrl-C ends it, with
+exit code 0."#;
 
 /// The zone of a DNS server that was given none: that of `hoist probe` without names.
 const ZONE: &str = "dev";
@@ -56,6 +60,7 @@ pub(super) struct RehearseArgs {
     servers: Vec<Server>,
     /// The port, with a single server; 0 takes a free one
     #[arg(long, value_name = "PORT")]
+    #[arg(value_parser = values::number::<u16>)]
     port: Option<u16>,
     /// The address to listen on; both loopback addresses unless given
     #[arg(long, value_name = "ADDR")]
@@ -68,6 +73,7 @@ pub(super) struct RehearseArgs {
     error_rate: Option<f64>,
     /// Same seed, same decision for the same request [default: the scenario's, or 0]
     #[arg(long, value_name = "N")]
+    #[arg(value_parser = values::number::<u64>)]
     seed: Option<u64>,
     /// Give faults to connections, requests and queries by the rules of this file (TOML)
     #[arg(long, value_name = "FILE")]
@@ -297,8 +303,10 @@ impl RehearseArgs {
     fn read_scenario(&self) -> Result<Scenario, Refused> {
         let scenario = match &self.scenario {
             None => Scenario::default(),
-            Some(path) => Scenario::read(path)
-                .map_err(|error| Refused::Unusable(format!("{}, {error}", path.display())))?,
+            Some(path) => {
+                let remedy = "'hoist rehearse --help' shows what a scenario looks like";
+                Scenario::read(path).map_err(|error| Refused::file(path, error, remedy))?
+            }
         };
         let scenario = match &self.load {
             None => scenario,

@@ -1,4 +1,6 @@
+use std::fmt;
 use std::io::{self, Write};
+use std::path::Path;
 
 use clap::error::ErrorKind;
 
@@ -13,6 +15,27 @@ pub(crate) enum Refused {
     Flags(String),
     /// Something that the options name can't be had.
     Unusable(String),
+}
+
+impl Refused {
+    /// A file can't be used: what is wrong with it begins with the line, or all of it is wrong, and
+    /// `remedy` helps.
+    pub(super) fn file(path: &Path, wrong: impl fmt::Display, remedy: &str) -> Self {
+        let wrong = wrong.to_string();
+        Self::Unusable(if wrong.starts_with("line ") {
+            format!("{}, {wrong}", path.display())
+        } else {
+            format!("{}: {wrong}; {remedy}", path.display())
+        })
+    }
+
+    /// The same, with the option that named the file.
+    pub(super) fn of(self, option: &str) -> Self {
+        match self {
+            Self::Unusable(message) => Self::Unusable(format!("{option} {message}")),
+            other => other,
+        }
+    }
 }
 
 /// What is said in place of running.

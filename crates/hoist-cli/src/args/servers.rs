@@ -9,6 +9,7 @@ use super::header_file::{bad_line, text};
 use super::names;
 use super::probe::ViaArg;
 use super::said::Refused;
+use super::values;
 
 /// Bytes of a file of servers, at most: some 200,000.
 const MAX_FILE: u64 = 4 << 20;
@@ -21,9 +22,11 @@ pub(super) struct ServersArgs {
     resolvers: Option<PathBuf>,
     /// Queries under way to one server [default: as many as it answers best, found out on the way]
     #[arg(long, value_name = "N")]
+    #[arg(value_parser = values::some::<NonZeroUsize>)]
     window: Option<NonZeroUsize>,
     /// Queries per second over all servers, at most
     #[arg(long, value_name = "R")]
+    #[arg(value_parser = values::some::<NonZeroU32>)]
     rate: Option<NonZeroU32>,
 }
 

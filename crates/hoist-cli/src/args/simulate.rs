@@ -14,8 +14,8 @@ use super::tuning::TuningArgs;
 use super::values;
 
 const EXAMPLES: &str = r#"Examples:
-  hoist simulate model.toml                         how long, how much, what goes wrong
-  hoist simulate model.toml -m 1024 --per-origin 8  the same with other options of get
+  hoist simulate model.toml                  how long, how much, what goes wrong
+  hoist simulate model.toml -m 1024          with other options of get
   hoist simulate --from-ledger pages --items 100000000
   hoist simulate --from-ledger pages --write-model model.toml
 
@@ -32,11 +32,11 @@ A model says how many items and origins there are, and what origins are like:
   share = 0.02
   dead = "silent"
 
-docs/simulate.md has all of it. Nothing is sent: the schedule of 'hoist get' runs in virtual time.
-Options that both have mean the same.
+docs/simulate.md has all of it. Nothing is sent: the schedule of 'hoist get'
+runs in virtual time. Options that both have mean the same.
 
-Exit codes: 0 the run was simulated, whatever became of its items, 2 usage, 3 the model can't be
-read, or the file not be written."#;
+Exit codes: 0 the run was simulated, whatever became of its items, 2 usage, 3
+the model can't be read, or the file not be written."#;
 
 /// Say how a get of a list would go: how long, how much memory, which refusals; nothing is sent
 #[derive(Debug, Args)]
@@ -52,19 +52,22 @@ pub(super) struct SimulateArgs {
     #[arg(long, value_name = "FILE", requires = "from_ledger", conflicts_with = "model")]
     write_model: Option<PathBuf>,
     /// Items, in place of the model's
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=1_000_000_000_000))]
+    #[arg(long, value_name = "N", value_parser = items)]
     items: Option<u64>,
     /// Origins, in place of the model's
     #[arg(long, value_name = "N")]
+    #[arg(value_parser = values::some::<NonZeroU32>)]
     origins: Option<NonZeroU32>,
     /// The same seed gives the same run [default: the model's, or 0]
     #[arg(long, value_name = "N")]
+    #[arg(value_parser = values::number::<u64>)]
     seed: Option<u64>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
     /// Requests at once, over all hosts
     #[arg(short = 'm', long, value_name = "N", default_value_t = defaults::GET_IN_FLIGHT)]
+    #[arg(value_parser = values::some::<NonZeroUsize>)]
     max: NonZeroUsize,
     #[command(flatten)]
     tuning: TuningArgs,
@@ -84,11 +87,23 @@ pub(super) struct SimulateArgs {
     deadline: Option<Duration>,
     /// Tries after the first one, where another try can help
     #[arg(long, value_name = "N", default_value_t = defaults::GET_RETRIES)]
+    #[arg(value_parser = values::number::<u32>)]
     retries: u32,
     /// URLs in a row without an answer after which an origin is down; 0: it never is
     #[arg(long, value_name = "N", default_value_t = defaults::BREAKER_FAILURES)]
+    #[arg(value_parser = values::number::<u32>)]
     breaker: u32,
 }
+
+fn items(text: &str) -> Result<u64, String> {
+    match values::number(text)? {
+        n if n <= MOST_ITEMS => Ok(n),
+        _ => Err(format!("it is too large: at most {MOST_ITEMS}")),
+    }
+}
+
+/// More take days.
+const MOST_ITEMS: u64 = 1_000_000_000_000;
 
 /// A simulation, ready to run.
 #[derive(Debug)]
@@ -124,8 +139,10 @@ impl SimulateArgs {
     pub(super) fn into_job(self) -> Result<SimulateJob, Refused> {
         let file = match &self.model {
             None => ModelFile { model: Model::default(), seed: None },
-            Some(path) => ModelFile::read(path)
-                .map_err(|error| Refused::Unusable(format!("{}, {error}", path.display())))?,
+            Some(path) => {
+                let remedy = "'hoist simulate --help' shows what a model looks like";
+                ModelFile::read(path).map_err(|error| Refused::file(path, error, remedy))?
+            }
         };
         let scale = Scale { items: self.items, origins: self.origins };
         let mut plan = SimulatePlan::new(file.model);

@@ -1,7 +1,50 @@
 //! Values as people type them: durations, sizes, ranges. Each error names the form that is right.
 
+use std::num::NonZeroU64;
 use std::ops::RangeInclusive;
 use std::time::Duration;
+
+/// Of a value that has the right form.
+pub(super) const TOO_LONG: &str = "it is too long a time";
+
+/// A whole number from 1 on.
+pub(super) fn some<T: TryFrom<NonZeroU64>>(text: &str) -> Result<T, String> {
+    match whole(text).map(NonZeroU64::new) {
+        Ok(Some(n)) => T::try_from(n).map_err(|_| too_large::<T>()),
+        Ok(None) => Err("it must be at least 1".into()),
+        Err(Whole::TooLarge) => Err(too_large::<T>()),
+        Err(Whole::Other) => Err("write a whole number from 1 on".into()),
+    }
+}
+
+/// A whole number, 0 too.
+pub(super) fn number<T: TryFrom<u64>>(text: &str) -> Result<T, String> {
+    match whole(text) {
+        Ok(n) => T::try_from(n).map_err(|_| too_large::<T>()),
+        Err(Whole::TooLarge) => Err(too_large::<T>()),
+        Err(Whole::Other) => Err("write a whole number, 0 or more".into()),
+    }
+}
+
+/// Why a text is no whole number.
+enum Whole {
+    TooLarge,
+    Other,
+}
+
+fn whole(text: &str) -> Result<u64, Whole> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits {
+        return Err(Whole::Other);
+    }
+    text.parse().map_err(|_| Whole::TooLarge)
+}
+
+/// `T` has no sign.
+fn too_large<T>() -> String {
+    let most = u64::MAX >> (64 - 8 * size_of::<T>().min(8));
+    format!("it is too large: at most {most}")
+}
 
 /// `30s`, `500ms`, `2m`, `1.5h`; a bare number is in seconds.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
@@ -15,9 +58,9 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         "d" => 86_400.0,
         _ => return Err("write it as 30s, 500ms, 2m or 1h; a bare number is in seconds".into()),
     };
-    parse_number(number)
-        .and_then(|n| Duration::try_from_secs_f64(n * seconds).ok())
-        .ok_or_else(|| "write it as 30s, 500ms, 2m or 1h; a bare number is in seconds".into())
+    let number = parse_number(number)
+        .ok_or("write it as 30s, 500ms, 2m or 1h; a bare number is in seconds")?;
+    Duration::try_from_secs_f64(number * seconds).map_err(|_| TOO_LONG.into())
 }
 
 /// A duration that is not zero.
@@ -91,6 +134,8 @@ fn parse_number(text: &str) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
     use super::*;
 
     #[test]
@@ -111,6 +156,29 @@ mod tests {
             assert!(duration(text).is_err(), "{text}");
         }
         assert!(some_time("0s").is_err());
+        assert_eq!(duration("99999999999999999999h"), Err(TOO_LONG.to_owned()));
+    }
+
+    #[test]
+    fn whole_numbers_are_told_by_their_bounds() {
+        assert_eq!(some("1"), Ok(NonZeroU32::MIN));
+        assert_eq!(number("0"), Ok(0_u32));
+        assert_eq!(number("18446744073709551615"), Ok(u64::MAX));
+        for (text, why) in [
+            ("0", "it must be at least 1"),
+            ("4294967296", "it is too large: at most 4294967295"),
+            ("99999999999999999999", "it is too large: at most 4294967295"),
+            ("1e300", "write a whole number from 1 on"),
+            ("+1", "write a whole number from 1 on"),
+            ("-1", "write a whole number from 1 on"),
+            ("1.5", "write a whole number from 1 on"),
+            ("", "write a whole number from 1 on"),
+        ] {
+            assert_eq!(some::<NonZeroU32>(text), Err(why.to_owned()), "{text}");
+        }
+        assert_eq!(number::<u32>("x"), Err("write a whole number, 0 or more".into()));
+        let most = format!("it is too large: at most {}", u64::MAX);
+        assert_eq!(number::<u64>("18446744073709551616"), Err(most));
     }
 
     #[test]

@@ -19,6 +19,9 @@ const SILENCE: Duration = Duration::from_secs(1);
 /// For the engine to let go of everything: the report comes within a second of Ctrl-C.
 const LETTING_GO: Duration = Duration::from_millis(800);
 
+/// What is said of an interrupted run that is on record.
+pub(super) const GOES_ON: &str = "the list is not done; the same command goes on where it stopped";
+
 /// How a run ended.
 #[derive(Debug)]
 pub(super) enum Driven {

@@ -1,13 +1,15 @@
 use std::path::Path;
+use std::time::SystemTime;
 
 use hoist::GetOutcome;
 use hoist::report::Summary;
 
 use super::Ending;
-use super::drive::{Driven, drive};
+use super::drive::{Driven, GOES_ON, drive};
 use crate::args::{GetFormat, GetJob, Saving};
 use crate::render::{
-    Face, Output, Screen, allowance, get_failure, get_summary, note, stdout_is_terminal,
+    Face, Output, Screen, allowance, deferred_until, get_failure, get_summary, note,
+    stdout_is_terminal,
 };
 
 /// Brings back every URL.
@@ -27,7 +29,7 @@ pub(super) fn run(job: GetJob) -> Ending {
         Screen::with_progress(report.clone(), Face::Counts(input.extent, "failed"))
     };
     let mut saved = None;
-    let stdin = input.stdin.as_ref();
+    let (stdin, lines) = (input.stdin.as_ref(), input.lines);
     let driven = drive(outcomes, stdin, &mut out, |outcome: GetOutcome, out| {
         if saved.is_none() {
             saved.clone_from(&outcome.path);
@@ -35,7 +37,7 @@ pub(super) fn run(job: GetJob) -> Ending {
         match format {
             GetFormat::Jsonl => out.json(&outcome),
             GetFormat::Text => {
-                if let (false, Some(line)) = (quiet, get_failure(&outcome)) {
+                if let (false, Some(line)) = (quiet, get_failure(&outcome, lines)) {
                     screen.line(line);
                 }
                 Ok(())
@@ -58,8 +60,10 @@ pub(super) fn run(job: GetJob) -> Ending {
         if let Some(allowed) = allowed.filter(|_| bad > 0) {
             Screen::plain().line(allowance(bad, summary.counts.done(), "not ok", allowed));
         }
-        if let (Some(folder), Driven::Completed) = (on_record, &driven) {
-            hint(&summary, &folder);
+        match (on_record, &driven) {
+            (Some(folder), Driven::Completed) => hint(&summary, &folder),
+            (Some(_), Driven::Interrupted) => note(GOES_ON),
+            _ => {}
         }
     }
     driven.conclude(clean || enough)
@@ -71,9 +75,14 @@ fn hint(summary: &Summary, folder: &Path) {
     if counts.earlier == 0 || counts.earlier < counts.done() {
         return;
     }
-    let again = match counts.failed {
-        0 => "",
-        _ => "--again failed asks those that failed, ",
+    if let Some(at) = summary.earlier.and_then(|earlier| earlier.deferred_until) {
+        note(deferred_until(at, SystemTime::now()));
+    }
+    let again = match (counts.failed, counts.deferred) {
+        (0, 0) => "",
+        (_, 0) => "--again failed asks those that failed, ",
+        (0, _) => "--again deferred asks them at once, ",
+        (_, _) => "--again failed,deferred asks those at once that were not answered, ",
     };
     note(format_args!(
         "{again}--fresh starts over; 'hoist outcomes {}' prints the record",

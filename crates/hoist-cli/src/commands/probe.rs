@@ -6,7 +6,7 @@ use hoist::plan::{LedgerPlan, LinesPlan};
 use hoist::{LedgerKind, ProbeOutcome};
 
 use super::Ending;
-use super::drive::{Driven, drive, unwritable};
+use super::drive::{Driven, GOES_ON, drive, unwritable};
 use crate::args::{Only, ProbeFormat, ProbeJob};
 use crate::render::{
     Face, Output, Reasons, Rows, Screen, allowance, columns_heading, columns_line, note,
@@ -55,10 +55,11 @@ pub(super) fn run(job: ProbeJob) -> Ending {
         Screen::with_progress(report.clone(), Face::Counts(input.extent, "unknown"))
     };
     let mut reasons = Reasons::default();
+    let lines_of_list = input.lines;
     let stdin = input.stdin.as_ref();
     let driven = drive(outcomes, stdin, &mut out, |outcome: ProbeOutcome, out| {
         if let Some(failure) = &outcome.failure {
-            reasons.see(failure);
+            reasons.see(failure, lines_of_list.number(outcome.position));
         }
         if on_record || !only.tells(outcome.verdict) {
             return Ok(());
@@ -82,6 +83,9 @@ pub(super) fn run(job: ProbeJob) -> Ending {
         Screen::plain().line(probe_summary(&summary, &reasons, interrupted));
         if let Some(allowed) = allowed.filter(|_| unknown > 0) {
             Screen::plain().line(allowance(unknown, all, "unknown", allowed));
+        }
+        if on_record && interrupted {
+            note(GOES_ON);
         }
     }
     let enough = allowed.is_some_and(|allowed| allowed.allows(unknown, all));

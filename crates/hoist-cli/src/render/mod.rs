@@ -31,6 +31,6 @@ pub(crate) use on_record::{Rows, item_line, stats};
 pub(crate) use output::Output;
 pub(crate) use screen::{Face, Screen, note};
 pub(crate) use simulated::{simulated_json, simulated_lines};
-pub(crate) use summary::{Reasons, get_summary, probe_summary};
+pub(crate) use summary::{Reasons, deferred_until, get_summary, probe_summary};
 pub(crate) use terminal::{stderr_is_terminal, stdout_is_terminal};
 pub(crate) use text::{get_failure, probe_line};

@@ -177,7 +177,7 @@ pub(crate) fn item_line(outcome: &AnyOutcome) -> Cow<'_, str> {
     }
 }
 
-/// What all runs together have done, as lines for people.
+/// What is on record, in figures, as lines for people.
 pub(crate) fn stats(kind: LedgerKind, all: &Summary) -> String {
     let counts = &all.counts;
     let (ok, failed, failures, noun) = match kind {
@@ -196,7 +196,7 @@ pub(crate) fn stats(kind: LedgerKind, all: &Summary) -> String {
     // All that is on record was done before.
     let (received, retries) = all.earlier.map_or((0, 0), |e| (e.received, e.retries));
     if kind == LedgerKind::Get {
-        let _ = write!(lines, "\n{} received", units::bytes(received));
+        let _ = write!(lines, "\n{} received in last tries", units::bytes(received));
     }
     if retries > 0 {
         let noun = if retries == 1 { "retry" } else { "retries" };

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
+use std::time::SystemTime;
 
 use hoist::FailureKind;
 use hoist::outcome::Failure;
@@ -14,10 +15,9 @@ use super::{text, tuned, units};
 pub(crate) struct Reasons(BTreeMap<FailureKind, String>);
 
 impl Reasons {
-    /// Takes note of a failure.
-    pub(crate) fn see(&mut self, failure: &Failure) {
-        let reason = || text::shown(&failure.reason).to_string();
-        self.0.entry(failure.kind).or_insert_with(reason);
+    /// Takes note of a failure, of an item that is this line of a list.
+    pub(crate) fn see(&mut self, failure: &Failure, line: Option<u64>) {
+        self.0.entry(failure.kind).or_insert_with(|| text::reason(failure, line));
     }
 }
 
@@ -44,9 +44,10 @@ fn get_lines(summary: &Summary, saved: Option<&Path>, interrupted: bool, paint: 
     if counts.deferred > 0 {
         let _ = write!(lines, ", {}", paint.odd(format_args!("{} deferred", counts.deferred)));
     }
-    let _ = writeln!(lines, " of {}{}", units::counted(counts.done(), "URL"), when(summary));
+    let urls = units::counted(counts.done(), "URL");
+    let _ = writeln!(lines, " of {urls}{}{}", so_far(interrupted), when(summary));
     let retries = if let Some(earlier) = told_before(summary) {
-        let _ = write!(lines, "{} received", units::bytes(earlier.received));
+        let _ = write!(lines, "{} received in last tries", units::bytes(earlier.received));
         earlier.retries
     } else {
         let asked = counts.done() - counts.earlier;
@@ -83,6 +84,17 @@ fn get_lines(summary: &Summary, saved: Option<&Path>, interrupted: bool, paint: 
     lines
 }
 
+/// When the first of the URLs may be asked again that stay deferred: a moment of this clock, and how
+/// long it is until then.
+pub(crate) fn deferred_until(at: SystemTime, now: SystemTime) -> String {
+    let left = at.duration_since(now).unwrap_or_default();
+    let one = match left.as_secs() {
+        0 => "now".to_owned(),
+        _ => format!("at {} (in {})", units::utc(at), units::clock(left)),
+    };
+    format!("the first deferred URL may be asked again {one}, by the same command")
+}
+
 /// What earlier runs have done, where this one found nothing to do.
 fn told_before(summary: &Summary) -> Option<Earlier> {
     let counts = &summary.counts;
@@ -95,6 +107,11 @@ fn opening(summary: &Summary, interrupted: bool) -> &'static str {
         (false, Some(_)) => "all done before: ",
         (false, None) => "",
     }
+}
+
+/// What was done is not all that the list has.
+fn so_far(interrupted: bool) -> &'static str {
+    if interrupted { " so far" } else { "" }
 }
 
 /// ` in 2.44 s`, and what of it was done before.
@@ -138,7 +155,7 @@ pub(crate) fn probe_summary(summary: &Summary, reasons: &Reasons, interrupted: b
         let _ = write!(lines, ", {}", paint.bad(format_args!("{} unknown", counts.failed)));
     }
     let names = units::counted(counts.done(), "name");
-    let _ = write!(lines, " of {names}{}", when(summary));
+    let _ = write!(lines, " of {names}{}{}", so_far(interrupted), when(summary));
     if told_before(summary).is_none() {
         let asked = counts.done() - counts.earlier;
         let pace = units::per_second(units::rate(asked, summary.elapsed));
@@ -172,6 +189,9 @@ mod tests {
     fn an_empty_run_is_told_in_two_lines() {
         let summary = hoist::report::Report::default().summary();
         let lines = get_lines(&summary, None, true, Paint::plain());
-        assert_eq!(lines, "interrupted: 0 ok of 0 URLs in 0.00 s\n0 B received, 0 B/s, 0.0 URLs/s");
+        assert_eq!(
+            lines,
+            "interrupted: 0 ok of 0 URLs so far in 0.00 s\n0 B received, 0 B/s, 0.0 URLs/s"
+        );
     }
 }

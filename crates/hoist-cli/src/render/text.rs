@@ -1,7 +1,9 @@
 use std::fmt::{self, Display, Write};
 
-use hoist::outcome::Wildcard;
-use hoist::{GetOutcome, GetVerdict, ProbeOutcome, ProbeVerdict};
+use hoist::outcome::{Failure, Wildcard};
+use hoist::{FailureKind, GetOutcome, GetVerdict, ProbeOutcome, ProbeVerdict};
+
+use crate::args::ListLines;
 
 /// A text from outside, fit for a terminal: control characters, which could move its cursor or
 /// recolour it, and those that turn the direction of writing are spelled out.
@@ -31,8 +33,21 @@ pub(crate) fn probe_line(outcome: &ProbeOutcome) -> impl Display {
     fmt::from_fn(move |f| write!(f, "{mark} {}", shown(&outcome.name)))
 }
 
+/// Why an item failed; where it is its line in the list that is wrong, with the number of that.
+pub(super) fn reason(failure: &Failure, line: Option<u64>) -> String {
+    let reason = shown(&failure.reason);
+    let of_line = matches!(failure.kind, FailureKind::BadInput | FailureKind::BadName);
+    match line {
+        // Some reasons name it themselves.
+        Some(line) if of_line && !failure.reason.starts_with("line ") => {
+            format!("line {line}: {reason}")
+        }
+        _ => reason.to_string(),
+    }
+}
+
 /// What is said of a URL that is not ok: its end, its name, and why. None: it is.
-pub(crate) fn get_failure(outcome: &GetOutcome) -> Option<String> {
+pub(crate) fn get_failure(outcome: &GetOutcome, lines: ListLines) -> Option<String> {
     let word = match outcome.verdict {
         GetVerdict::Ok => return None,
         GetVerdict::NotFound => "not found",
@@ -46,7 +61,8 @@ pub(crate) fn get_failure(outcome: &GetOutcome) -> Option<String> {
     }
     match (&outcome.failure, outcome.status) {
         (Some(failure), _) => {
-            let _ = write!(line, ": {}: {}", failure.kind, shown(&failure.reason));
+            let reason = reason(failure, lines.number(outcome.position));
+            let _ = write!(line, ": {}: {reason}", failure.kind);
         }
         (None, Some(status)) => {
             let _ = write!(line, ": status {status}");

@@ -1,6 +1,6 @@
 //! Numbers as people read them.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// `999 B`, `1.5 KiB`, `12.3 MiB`: three digits or four.
 #[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
@@ -32,6 +32,32 @@ pub(super) fn clock(duration: Duration) -> String {
     } else {
         format!("{minutes:02}:{seconds:02}")
     }
+}
+
+/// `2026-03-01 07:00:59 UTC`; what is before 1970 is 1970.
+pub(super) fn utc(at: SystemTime) -> String {
+    let seconds = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+    let (mut days, time) = (seconds / 86_400, seconds % 86_400);
+    let is_leap =
+        |year: u64| year.is_multiple_of(4) && !year.is_multiple_of(100) || year.is_multiple_of(400);
+    // 400 years of the Gregorian calendar are as long as the next 400.
+    let mut year = 1970 + days / 146_097 * 400;
+    days %= 146_097;
+    while days >= 365 + u64::from(is_leap(year)) {
+        days -= 365 + u64::from(is_leap(year));
+        year += 1;
+    }
+    let february = 28 + u64::from(is_leap(year));
+    let mut month = 1;
+    for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30] {
+        if days < length {
+            break;
+        }
+        days -= length;
+        month += 1;
+    }
+    let (hour, minute, second) = (time / 3600, time / 60 % 60, time % 60);
+    format!("{year}-{month:02}-{:02} {hour:02}:{minute:02}:{second:02} UTC", days + 1)
 }
 
 /// `1 URL`, `2 URLs`.
@@ -66,6 +92,23 @@ mod tests {
             (u64::MAX, "16.0 EiB"),
         ] {
             assert_eq!(bytes(n), text);
+        }
+    }
+
+    #[test]
+    fn moments_are_those_of_the_calendar() {
+        let at = |seconds| utc(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+        for (seconds, text) in [
+            (0, "1970-01-01 00:00:00 UTC"),
+            (951_782_399, "2000-02-28 23:59:59 UTC"),
+            (951_782_400, "2000-02-29 00:00:00 UTC"),
+            (1_772_348_459, "2026-03-01 07:00:59 UTC"),
+            (4_107_542_399, "2100-02-28 23:59:59 UTC"),
+            (4_107_542_400, "2100-03-01 00:00:00 UTC"),
+            (12_622_780_799, "2369-12-31 23:59:59 UTC"),
+            (12_622_780_800, "2370-01-01 00:00:00 UTC"),
+        ] {
+            assert_eq!(at(seconds), text);
         }
     }
 

@@ -51,7 +51,7 @@ fn each_command_has_a_page() {
             let text = String::from_utf8_lossy(&output.stdout).into_owned();
             assert!(text.contains("\nNOTES\n"), "{text}");
             // The lines of the examples are as they were.
-            assert!(page != "hoist-get.1" || text.contains("| less         the body"), "{text}");
+            assert!(page != "hoist-get.1" || text.contains("| less        the body"), "{text}");
         }
     }
     fs::write(dir.path().join("file"), "").unwrap();

@@ -41,6 +41,45 @@ fn a_list_is_answered_line_by_line_and_its_failures_are_told() {
 }
 
 #[test]
+fn what_is_wrong_with_a_line_is_told_with_its_number() {
+    let (dir, (_server, base)) = (folder(), server());
+    let list = format!(
+        "# a comment\n\nnot a url\n{base}/bytes/5\tfive\nftp://a.example/x\n\
+         {base}/bytes/6\t\tmd5:00\n{base}/bytes/7\ta\tb\tc\td\n\r\n{{\"url\":1}}\n"
+    );
+    let list = [list.as_bytes(), b"http://a/\xFF\n"].concat();
+    fs::write(dir.path().join("list"), &list).unwrap();
+    let bad = |line: &[&str]| {
+        let said = run(dir.path(), &[&["get"][..], line].concat());
+        assert_eq!(said.code, Some(1), "{said:?}");
+        for (n, url, why) in [
+            (3, "not a url", "a blank in the URL"),
+            (5, "ftp://a.example/x", "ftp: URLs can't be got"),
+            (6, &format!("{base}/bytes/6"), "the hash: "),
+            (7, &format!("{base}/bytes/7"), ""),
+            (9, "{\"url\":1}", "no JSON object "),
+        ] {
+            let told = format!("failed: {url}: bad_input: line {n}: {why}");
+            assert!(said.err.contains(&told), "{told}: {}", said.err);
+        }
+        said
+    };
+    let said = bad(&["-i", "list", "-o", "out"]);
+    assert!(said.err.contains("bad_input: line 10 is not UTF-8 at byte 10\n"), "{}", said.err);
+    assert!(!said.err.contains("at line 1 "), "{}", said.err);
+    // The lines of the list, whatever stands before it; and there is none of an argument.
+    let said = bad(&["-i", "list", "typed one", "-o", "both"]);
+    assert!(said.err.contains("failed: typed one: bad_input: a blank"), "{}", said.err);
+    let said = run(dir.path(), &["get", "not a url"]);
+    assert!(said.err.starts_with("failed: not a url: bad_input: a blank in the URL"), "{said:?}");
+    // Outcomes have it as `index`.
+    let said = run(dir.path(), &["get", "-i", "list", "--format", "jsonl", "-o", "json"]);
+    let all = objects(&said.out);
+    let one = all.iter().find(|outcome| outcome["index"] == 2).unwrap();
+    assert!(one["reason"].as_str().unwrap().starts_with("a blank in the URL"), "{one}");
+}
+
+#[test]
 fn json_lines_have_their_fields_in_the_order_of_the_list() {
     let (dir, (_server, base)) = (folder(), server());
     let list = format!("{base}/slow?delay=0.3\n{base}/redirect/1\n\n{base}/status/410\n");

@@ -40,7 +40,8 @@ fn alone_the_report_of_what_was_done_comes_within_a_second() {
     let said = end(child);
     let took = begun.elapsed();
     assert_eq!((said.code, said.out.as_str()), (Some(130), ""), "{said:?}");
-    assert!(said.err.starts_with("interrupted: 1 ok of 1 URL in "), "{}", said.err);
+    assert!(said.err.starts_with("interrupted: 1 ok of 1 URL so far in "), "{}", said.err);
+    assert!(said.err.contains("the list is not done; the same command goes on"), "{}", said.err);
     assert!(took < Duration::from_secs(1), "{took:?}");
     assert_eq!(files(&dir.path().join("out")), ["ten"]);
 }

@@ -86,7 +86,7 @@ fn compressed_lists_are_answered_and_known_again() {
         // Another list, compressed, is another list.
         let other = text.replacen("bytes/0", "bytes/9", 1);
         fs::write(here.path("list"), gzip(other.as_bytes())).unwrap();
-        assert_refused(&here.get(&[]), "the list has changed at line 1", "--fresh");
+        assert_refused(&here.get(&[]), "somewhere in lines 1 to ", "--fresh");
     }
 }
 

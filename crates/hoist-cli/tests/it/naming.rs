@@ -173,7 +173,7 @@ fn names_that_make_no_sense_are_refused() {
     for (options, word) in [
         (&["-O", "--name", "{index}"][..], "cannot be used with"),
         (&["--fan-out", "1", "--name", "{index}"], "cannot be used with"),
-        (&["--fan-out", "5"], "1..=4"),
+        (&["--fan-out", "5"], "write a number from 1 to 4"),
         (&["--name", "{sha512}"], "{sha256}"),
         (&["-J", "--name", "{index}"], "{basename}"),
         (&["-o", "-", "-O"], "-o - writes none"),

@@ -188,7 +188,7 @@ fn all_runs_are_told_in_figures() {
     assert!(first.starts_with(counts) && first.ends_with(" s, all runs together"), "{stats}");
     let rest: Vec<_> = told.collect();
     let worst = format!("most failures: {base} 2, {busy} 1");
-    let received = "2.0 KiB received, 1 retry";
+    let received = "2.0 KiB received in last tries, 1 retry";
     let failures = "failures: 2 status (501: 1, 503: 1), 1 bad_input, 1 truncated";
     assert_eq!(rest, [received, failures, &worst]);
 }

@@ -116,6 +116,17 @@ fn a_type_can_be_asked_for() {
 }
 
 #[test]
+fn a_name_that_is_none_is_told_with_its_line() {
+    let (dir, (_server, via)) = (folder(), server());
+    fs::write(dir.path().join("names"), "# names\na..b\n").unwrap();
+    let said = run(dir.path(), &["probe", "-i", "names", "--via", &via]);
+    assert!(said.err.contains("\nunknown: 1 bad_name, line 2: "), "{}", said.err);
+    let said = run(dir.path(), &["probe", "a..b", "--via", &via]);
+    assert!(said.err.contains("\nunknown: 1 bad_name, "), "{}", said.err);
+    assert!(!said.err.contains("line"), "{}", said.err);
+}
+
+#[test]
 fn answers_can_go_to_a_file() {
     let (dir, (_server, via)) = (folder(), server());
     let said = run(dir.path(), &["probe", "--via", &via, "with.dev", "-o", "answers"]);

@@ -123,7 +123,7 @@ fn what_is_wrong_with_a_scenario_is_told_with_its_line() {
     assert_eq!(said.err, why);
     let said = run(dir.path(), &["rehearse", "--scenario", "none.toml"]);
     assert_eq!(said.code, Some(3), "{said:?}");
-    assert!(said.err.starts_with("hoist: none.toml, "), "{}", said.err);
+    assert!(said.err.starts_with("hoist: none.toml: No such file"), "{}", said.err);
     for (line, why) in [
         (&["rehearse", "--connection", "reset"] as &[&str], "no connection fault is called reset"),
         (&["rehearse", "--tls=odd"], "a certificate is one of good, "),

@@ -65,8 +65,8 @@ fn lines_that_were_appended_are_asked_and_no_others() {
     // A line that had no end, and goes on, is another line.
     write("/late");
     let said = write("r\n");
-    assert_refused(&said, "the list has changed at line 8 ", "--fresh");
-    assert!(said.err.contains("it had no line end, and has grown"), "{}", said.err);
+    assert_refused(&said, "the list has changed since out/.hoist/ledger began", "--fresh");
+    assert!(said.err.contains("line 8 had no line end, and has grown"), "{}", said.err);
 }
 
 #[test]
@@ -79,8 +79,8 @@ fn another_list_is_refused_however_often_it_is_tried() {
     here.write(&["/bytes/1\ta", "/bytes/9\tb", "/bytes/3\tc"]);
     for _ in 0..3 {
         let said = here.get(&[]);
-        assert_refused(&said, "the list has changed at line 1 ", "start over with --fresh");
-        assert!(said.err.contains("lines 1 to 3 are not what they were"), "{}", said.err);
+        assert_refused(&said, "the list has changed since ", "start over with --fresh");
+        assert!(said.err.contains("answer it: somewhere in lines 1 to 3\n"), "{}", said.err);
         assert!(said.err.contains("choose another place with -o"), "{}", said.err);
     }
     // The right one is gone on with, also when it is not as old any more.
@@ -99,10 +99,10 @@ fn a_list_that_was_cut_is_refused() {
     here.write(&["/bytes/1\ta", "/bytes/2\tb"]);
     for _ in 0..2 {
         let said = here.get(&[]);
-        assert_refused(&said, "the list ends after line 2; the ledger knows 3 lines", "--fresh");
+        assert_refused(&said, "it: it ends after line 2; 3 lines are on record\n", "--fresh");
     }
     here.write(&[]);
-    assert_refused(&here.get(&[]), "the list ends after line 0", "--fresh");
+    assert_refused(&here.get(&[]), "it: it is empty; 3 lines are on record\n", "--fresh");
 }
 
 #[test]
@@ -213,6 +213,10 @@ fn deferred_ones_are_asked_again_once_their_time_has_come() {
     assert_eq!(here.asked_since(&before), [soon]);
     let said = here.get_patiently(&[]);
     assert!(said.err.starts_with("all done before: 1 ok, 1 deferred of 2 "), "{said:?}");
+    let told = "the first deferred URL may be asked again at 20";
+    let [_, told] = said.err.split(told).collect::<Vec<_>>()[..] else { panic!("{}", said.err) };
+    assert!(told.contains(" UTC (in 5") || told.contains(" UTC (in 1:00:00"), "{told}");
+    assert!(said.err.contains("--again deferred asks them at once, --fresh"), "{}", said.err);
     assert_eq!(here.asked_since(&before), [soon]);
     // Whoever does not want to wait says so.
     assert_eq!(here.get_patiently(&["--again", "deferred"]).code, Some(0));
@@ -236,8 +240,8 @@ fn a_pipe_that_comes_again_is_gone_on_with() {
     let before = asked(&here.server);
 
     let other = text.replace("bytes/2", "bytes/9");
-    assert_refused(&here.pipe(&other, &[]), "the list has changed at line ", "--fresh");
-    assert_refused(&here.pipe("nonsense\n", &[]), "the list has changed at line ", "--fresh");
+    assert_refused(&here.pipe(&other, &[]), "the list has changed since ", "--fresh");
+    assert_refused(&here.pipe("nonsense\n", &[]), "the list has changed since ", "--fresh");
     let longer = text.clone() + &here.text(&["/bytes/4\td"]);
     let quick = ["--timeout", "100ms"];
     let said = here.pipe(&longer, &quick);
@@ -247,7 +251,7 @@ fn a_pipe_that_comes_again_is_gone_on_with() {
     assert_eq!(here.files(), ["a", "b", "c", "d"]);
     // What was refused is not what is known from now on.
     for _ in 0..2 {
-        assert_refused(&here.pipe(&other, &[]), "the list has changed at line ", "--fresh");
+        assert_refused(&here.pipe(&other, &[]), "the list has changed since ", "--fresh");
     }
     let said = here.pipe(&longer, &[]);
     assert!(said.err.starts_with("all done before: 4 ok, 1 failed of 5 URLs in "), "{said:?}");

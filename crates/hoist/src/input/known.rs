@@ -1,3 +1,4 @@
+use std::cmp::Ordering;
 use std::io;
 use std::iter::{Fuse, Peekable};
 
@@ -134,8 +135,7 @@ impl Known {
 
     fn copy_of(&self, first: Position, note: &BlockNote) -> Result<Block, Error> {
         if !has_copy(note) {
-            let lines = first.0;
-            let reason = format!("the list has ended, and the copy of it ends after line {lines}");
+            let reason = format!("it has ended, and the copy of it ends after line {}", first.0);
             return Err(self.changed(first.line_number(), reason));
         }
         let Recall { files, fs, .. } = &self.recall;
@@ -179,16 +179,26 @@ impl Known {
                 let block = Block::Text { first: next, bytes: Vec::new(), taken: 0 };
                 Ok(Some(Delivery::Lines { block, note: Some((note, copy)) }))
             }
-            _ => Err(self.changed(next.0, "it had no line end, and has grown".to_owned())),
+            _ => {
+                let reason = format!("line {} had no line end, and has grown", next.0);
+                Err(self.changed(next.0, reason))
+            }
         }
     }
 
     fn other_lines(&self, first: Position, note: &BlockNote) -> Error {
-        let (from, to) = (first.line_number(), first.0 + u64::from(note.lines));
-        match note.lines {
-            0 => self.changed(first.0, "its end is not what it was".to_owned()),
-            1 => self.changed(from, "it is not what it was".to_owned()),
-            _ => self.changed(from, format!("lines {from} to {to} are not what they were")),
+        self.others(first, first.0 + u64::from(note.lines))
+    }
+
+    /// Of the lines from `first` to this one, at least one is another: blocks alone have checksums.
+    fn others(&self, first: Position, to: u64) -> Error {
+        let from = first.line_number();
+        match to.cmp(&from) {
+            Ordering::Less => {
+                self.changed(first.0, format!("the end of line {to} is not what it was"))
+            }
+            Ordering::Equal => self.changed(from, format!("line {from} is not what it was")),
+            Ordering::Greater => self.changed(from, format!("somewhere in lines {from} to {to}")),
         }
     }
 
@@ -199,11 +209,16 @@ impl Known {
             Block::TooLong { length, .. } => *length > 0 && again.lines == 0,
             Block::Items { .. } => false,
         };
-        let ends = if cut { format!("in line {}", came + 1) } else { format!("after line {came}") };
         let rest: u64 = self.notes.by_ref().map_while(Result::ok).map(|n| u64::from(n.lines)).sum();
         let known = first.0 + u64::from(note.lines) + rest;
-        let reason = format!("the list ends {ends}; the ledger knows {known} lines");
-        self.changed(first.line_number(), reason)
+        let ends = match (came, cut) {
+            _ if came + u64::from(cut) >= known => return self.others(first, known),
+            (0, false) => "it is empty".to_owned(),
+            (_, false) => format!("it ends after line {came}"),
+            (_, true) => format!("it ends in line {}", came + 1),
+        };
+        let were = if known == 1 { "line is" } else { "lines are" };
+        self.changed(first.line_number(), format!("{ends}; {known} {were} on record"))
     }
 
     fn changed(&self, line: u64, reason: String) -> Error {

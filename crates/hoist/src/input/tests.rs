@@ -167,7 +167,7 @@ fn only_a_file_that_looks_the_same_is_passed_over_unread() {
     assert_eq!(brought, Brought { lines: asked([(2, "c"), (4, "e")]), passed: 3, known: 4 });
     // What is asked again is read again, and it is not the same.
     ledger.answered.remove_range(Position(1), 1);
-    assert_eq!(ledger.refuses(file("X\nY\nc\nZ\ne\n")), (2, "it is not what it was".into()));
+    assert_eq!(ledger.refuses(file("X\nY\nc\nZ\ne\n")), (2, "line 2 is not what it was".into()));
     // A pipe can't be passed over.
     assert_eq!(ledger.refuses(whole("X\nb\nc\nd\n")).0, 1);
     ledger.unchanged = false;
@@ -213,13 +213,17 @@ fn a_changed_list_is_refused_at_its_line() {
     ledger.answer(pipe("a\nb\nc\nd\ne\n", &[4, 6]), 2).unwrap();
     assert_eq!(ledger.answer_all(whole("a\nb\nc\nd\ne\n")).unwrap().lines.len(), 3);
     for (text, line, reason) in [
-        ("a\nX\nc\nd\ne\n", 1, "lines 1 to 2 are not what they were"),
-        ("a\nb\nc\nd\nX\n", 3, "lines 3 to 5 are not what they were"),
-        ("a\nb\nc\nd\neX\n", 3, "lines 3 to 5 are not what they were"),
-        ("a\nb\nc\nd\n", 3, "the list ends after line 4; the ledger knows 5 lines"),
-        ("a\nb\nc\nd", 3, "the list ends in line 4; the ledger knows 5 lines"),
-        ("a\n", 1, "the list ends after line 1; the ledger knows 5 lines"),
-        ("", 1, "the list ends after line 0; the ledger knows 5 lines"),
+        ("a\nX\nc\nd\ne\n", 1, "somewhere in lines 1 to 2"),
+        ("a\nb\nc\nd\nX\n", 3, "somewhere in lines 3 to 5"),
+        ("a\nb\nc\nd\neX\n", 3, "somewhere in lines 3 to 5"),
+        // As many lines, of fewer bytes.
+        ("a\nb\nc\n\ne\n", 3, "somewhere in lines 3 to 5"),
+        ("a\nb\nc\nd\ne", 3, "somewhere in lines 3 to 5"),
+        ("a\nb\n\n\n\n", 3, "somewhere in lines 3 to 5"),
+        ("a\nb\nc\nd\n", 3, "it ends after line 4; 5 lines are on record"),
+        ("a\nb\nc\nd", 3, "it ends in line 4; 5 lines are on record"),
+        ("a\n", 1, "it ends after line 1; 5 lines are on record"),
+        ("", 1, "it is empty; 5 lines are on record"),
     ] {
         for source in [file(text), slow(text)] {
             assert_eq!(ledger.refuses(source), (line, reason.to_owned()), "{text:?}");
@@ -240,7 +244,11 @@ fn a_last_line_may_get_its_end_and_nothing_else() {
             assert_eq!(ledger.answer_all(slow(&text)).unwrap().passed, 2);
             for grown in ["X", "\rX", "\r"] {
                 let refused = ledger.refuses(whole(format!("{text}{grown}")));
-                assert_eq!(refused, (2, "it had no line end, and has grown".into()), "{grown:?}");
+                assert_eq!(
+                    refused,
+                    (2, "line 2 had no line end, and has grown".into()),
+                    "{grown:?}"
+                );
             }
             let longer = format!("{text}{end}c\n");
             let brought = ledger.answer_all(pipe(&longer, &[1])).unwrap();
@@ -253,7 +261,10 @@ fn a_last_line_may_get_its_end_and_nothing_else() {
             assert_eq!(ledger.answer_all(whole("")).unwrap().passed, 4);
             ledger.keep = false;
             let text = format!("{text}X{end}");
-            assert_eq!(ledger.refuses(whole(text)), (2, "its end is not what it was".into()));
+            assert_eq!(
+                ledger.refuses(whole(text)),
+                (2, "the end of line 2 is not what it was".into())
+            );
         }
     }
 }
@@ -331,9 +342,9 @@ fn a_list_known_in_part_without_a_copy_is_not_made_up() {
     ledger.keep = false;
     ledger.answer_all(whole("a\nb\n")).unwrap();
     ledger.keep = true;
-    let reason = "the list has ended, and the copy of it ends after line 1";
+    let reason = "it has ended, and the copy of it ends after line 1";
     assert_eq!(ledger.refuses(whole("")), (2, reason.to_owned()));
-    let reason = "the list ends after line 1; the ledger knows 2 lines";
+    let reason = "it ends after line 1; 2 lines are on record";
     assert_eq!(ledger.refuses(whole("a\n")), (2, reason.to_owned()));
 }
 
@@ -349,8 +360,8 @@ fn a_too_long_line_is_known_to_its_last_byte() {
     assert_eq!((again.lines.len(), again.known), (2, 1));
     let mut other = text.clone().into_bytes();
     other[line.len() - 1] = b'z';
-    assert_eq!(ledger.refuses(whole(other)), (1, "it is not what it was".into()));
-    let reason = "the list ends in line 1; the ledger knows 2 lines";
+    assert_eq!(ledger.refuses(whole(other)), (1, "line 1 is not what it was".into()));
+    let reason = "it ends in line 1; 2 lines are on record";
     assert_eq!(ledger.refuses(file(&line)), (1, reason.into()));
 }
 
@@ -364,17 +375,17 @@ fn items_are_recognized_too() {
     assert_eq!(brought.known, 5);
     let more = list.into_iter().chain(["d"]);
     assert_eq!(ledger.answer_all(Source::items(more)).unwrap().lines, asked([(5, "d")]));
-    let reason = "the list ends after line 4; the ledger knows 6 lines";
+    let reason = "it ends after line 4; 6 lines are on record";
     assert_eq!(ledger.refuses(Source::items(list.into_iter().take(4))), (1, reason.into()));
     let other = ["a", "#b", "two\nlines", "", "C", "d"];
-    assert_eq!(ledger.refuses(Source::items(other)).1, "lines 1 to 5 are not what they were");
+    assert_eq!(ledger.refuses(Source::items(other)).1, "somewhere in lines 1 to 5");
 }
 
 #[test]
 fn no_copy_stands_in_for_items() {
     let mut ledger = Ledger { keep: true, ..Ledger::new() };
     ledger.answer_all(slow("a\nb\n")).unwrap();
-    let reason = "the list ends after line 1; the ledger knows 2 lines";
+    let reason = "it ends after line 1; 2 lines are on record";
     assert_eq!(ledger.refuses(Source::items(["a"])), (2, reason.into()));
 }
 

@@ -83,8 +83,9 @@ impl Target {
         let line: Line<'_> = if line.starts_with('{') {
             let parsed: JsonLine = serde_json::from_str(line).map_err(|error| {
                 let reason = format!(
-                    "no JSON object with \"url\", \"name\" and \"hash\" ({error}); a plain line is a \
-                     URL"
+                    "no JSON object with \"url\", \"name\" and \"hash\" ({}); a plain line is a \
+                     URL",
+                    within_line(&error)
                 );
                 (bad(reason), shorten(&without_credentials(line)))
             })?;
@@ -214,6 +215,16 @@ pub(crate) fn without_credentials(text: &str) -> String {
     kept
 }
 
+/// What is wrong with a line in JSON. Whoever reads it knows the line: it is no line 1 of a text.
+fn within_line(error: &serde_json::Error) -> String {
+    let said = error.to_string();
+    let at = format!(" at line {} column {}", error.line(), error.column());
+    match said.strip_suffix(&at) {
+        Some(said) => format!("{said}, at column {}", error.column()),
+        None => said,
+    }
+}
+
 /// The beginning of a text, for people.
 fn shorten(text: &str) -> String {
     match text.char_indices().nth(200) {
@@ -272,6 +283,12 @@ mod tests {
         assert!(reason(&format!("http://a.example/x\t{hash}")).contains("two tabs"));
         assert!(reason(&format!("http://a.example/x\tx\t{hash}\tx")).contains("JSON"));
         assert!(reason(r#"{"url": "http://a.example/x", "hash": 7}"#).contains("\"hash\""));
+        // It is no line 1 of a text.
+        let why = reason(r#"{"url":1}"#);
+        assert!(
+            why.contains("expected a string, at column 8)") && !why.contains("line 1"),
+            "{why}"
+        );
         let (_, shown) = Target::parse("http://u:secret@a.example/x\t\tmd5:00").unwrap_err();
         assert_eq!(shown, "http://a.example/x");
     }

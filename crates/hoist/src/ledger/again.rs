@@ -15,15 +15,17 @@ pub(super) struct Again<'a> {
 }
 
 impl Again<'_> {
-    /// All records are read for it, but only where something may be found.
+    /// All records are read for it, but only where something may be found. Tells when the first of
+    /// those that stay deferred may be asked, in seconds since 1970.
     pub(super) fn reopen<O: Recorded>(
         &self,
         committer: &mut Committer<O>,
         survey: &Survey,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<u64>, Error> {
         if self.selectors.is_empty() && committer.state.totals.deferred == 0 {
-            return Ok(());
+            return Ok(None);
         }
+        let mut deferred_until: Option<u64> = None;
         let mut runs: Vec<(Position, u64)> = Vec::new();
         let mut selected = roaring::RoaringTreemap::new();
         let mut totals = Totals::default();
@@ -36,6 +38,9 @@ impl Again<'_> {
                 selected.insert(seen.position.0);
             } else {
                 totals.count(seen.tally());
+                if seen.class == Class::Deferred {
+                    deferred_until = deferred_until.into_iter().chain(seen.retry_at).min();
+                }
             }
         }
         for n in selected {
@@ -45,7 +50,7 @@ impl Again<'_> {
             }
         }
         if runs.is_empty() {
-            return Ok(());
+            return Ok(deferred_until);
         }
         // What was received was received.
         let old = &committer.state.totals;
@@ -58,7 +63,7 @@ impl Again<'_> {
             state.reopened.insert_range(first.0..first.0 + count);
         }
         committer.state = state;
-        Ok(())
+        Ok(deferred_until)
     }
 
     fn selects(&self, seen: &Seen<'_>) -> bool {

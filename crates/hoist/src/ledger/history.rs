@@ -135,7 +135,7 @@ impl History {
             return Err(self.survey.damage(torn));
         }
         let report = Report::default();
-        report.restore(&state.totals, state.elapsed_total());
+        report.restore(&state.totals, state.elapsed_total(), None);
         report.took(state.elapsed_total());
         Ok(report.summary())
     }

@@ -1,7 +1,7 @@
 //! Opening a ledger: what a dead run left is put right, and a run goes on from there.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::again::Again;
 use super::committer::{Committer, Group, RenderLine, ToSync};
@@ -45,6 +45,8 @@ pub(crate) struct Opened<O> {
     pub(crate) recall: Recall,
     /// A run was here before.
     pub(crate) resumed: bool,
+    /// When the first of those that are deferred, and not asked now, may be asked again.
+    pub(crate) deferred_until: Option<SystemTime>,
 }
 
 /// Opens the ledger, makes it where there is none. The folders are there, and locked.
@@ -141,8 +143,10 @@ impl<O: Recorded> Recovery<'_, O> {
         };
         settle(&mut committer, &found, &session)?;
         let again = Again { selectors: &wish.again, now: milliseconds(wish.now) / 1000 };
+        let mut deferred_until = None;
         if let Some(survey) = Survey::take(&fs, &home.ledger)? {
-            again.reopen(&mut committer, &survey)?;
+            let until = again.reopen(&mut committer, &survey)?.map(Duration::from_secs);
+            deferred_until = until.and_then(|until| SystemTime::UNIX_EPOCH.checked_add(until));
         }
         let recall = Recall {
             fs,
@@ -152,7 +156,7 @@ impl<O: Recorded> Recovery<'_, O> {
             keep: wish.keep_list,
             ledger: home.ledger.clone(),
         };
-        Ok(Opened { committer, recall, resumed: found.resumed })
+        Ok(Opened { committer, recall, resumed: found.resumed, deferred_until })
     }
 }
 

@@ -1,6 +1,6 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::counters::{Counters, Snapshot, add};
 use super::totals::{Class, Failures, Tallied, Totals};
@@ -98,7 +98,12 @@ impl Report {
     }
 
     /// Takes over what earlier runs of the list have done.
-    pub(crate) fn restore(&self, totals: &Totals, elapsed: Duration) {
+    pub(crate) fn restore(
+        &self,
+        totals: &Totals,
+        elapsed: Duration,
+        deferred_until: Option<SystemTime>,
+    ) {
         let counters = self.counters();
         for (counter, n) in [
             (&counters.ok, totals.ok),
@@ -112,7 +117,7 @@ impl Report {
         let mut tally = self.tally();
         tally.failures = totals.failures.clone();
         let (received, retries) = (totals.received, totals.retries);
-        tally.earlier = Some(Earlier { received, retries, elapsed });
+        tally.earlier = Some(Earlier { received, retries, elapsed, deferred_until });
     }
 
     /// Says how long it took, for a report that is made of records.
@@ -165,6 +170,9 @@ pub struct Earlier {
     pub retries: u64,
     /// The time of all these runs together.
     pub elapsed: Duration,
+    /// When the first of their deferred items may be asked again that this run does not ask. None: there
+    /// is none, or the report is made of records.
+    pub deferred_until: Option<SystemTime>,
 }
 
 #[cfg(test)]

@@ -79,10 +79,12 @@ impl<O: Recorded> Kept<O> {
             random,
             segment_limit: SEGMENT,
         };
-        let Opened { committer, recall, resumed } = ledger::open(Arc::new(Disk), home, unit, wish)?;
+        let opened = ledger::open(Arc::new(Disk), home, unit, wish)?;
+        let Opened { committer, recall, resumed, deferred_until } = opened;
         let state = committer.state();
         if resumed {
-            report.restore(&state.totals, state.elapsed_before + state.elapsed);
+            let elapsed = state.elapsed_before + state.elapsed;
+            report.restore(&state.totals, elapsed, deferred_until);
         }
         let recorder = Recorder::start(committer)?;
         let list = source.identity().filter(|_| !recall.unchanged);
