@@ -38,7 +38,7 @@ const REMEMBERED: u32 = 512;
 /// Who refuses one at a time as well, as far as so many answers tell, does so for another reason than their
 /// number: twice that share is no reason to brake then, up to this one. A 429 is always about the number.
 const ONE_BY_ONE: u32 = 32;
-const FLAKY: f64 = 0.25;
+const FLAKY: f64 = 0.5;
 
 /// On the way to a count that an earlier run found: so many times as long as before is later, and so many of
 /// these are enough.
