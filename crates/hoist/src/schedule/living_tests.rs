@@ -145,3 +145,57 @@ fn a_server_whose_connections_died_is_found_again() {
     let ran = run(PerOrigin::Fixed(NonZeroUsize::new(16).unwrap()), 10_000, url);
     assert_eq!((ran.well, ran.lost), (10_000, 0));
 }
+
+fn end(schedule: &mut Schedule<u32>, ticket: Ticket, now: Instant, well: bool) -> Next {
+    let (ended, sign) = if well {
+        (Ended::Done, Sign::Whole)
+    } else {
+        (Ended::Failed(Retry::Soon), Sign::Failed("nothing".into()))
+    };
+    schedule.ended(ticket, now, ended, Duration::ZERO, sign, 0.5)
+}
+
+#[test]
+fn a_url_that_fails_over_and_over_tells_of_itself_alone() {
+    let mut schedule = schedule(PerOrigin::Fixed(NonZeroUsize::new(2).unwrap()));
+    schedule.sharing = true;
+    schedule.policy.retries = 20;
+    schedule.policy.backoff.longest = Duration::from_secs(1);
+    schedule.set_retries(None);
+    let mut now = Instant::now();
+    let bad = [schedule.admit(7, 1), schedule.admit(7, 1)];
+    for _ in 0..12 {
+        for _ in bad {
+            let started = schedule.start(now).unwrap();
+            assert_eq!(end(&mut schedule, started.ticket, now, false), Next::Again);
+        }
+        now += PATIENCE / 2;
+        assert_eq!(schedule.wake(now), None);
+    }
+    let good = schedule.admit(7, 1);
+    let started: Vec<_> = std::iter::from_fn(|| schedule.start(now)).collect();
+    assert_eq!(started.len(), 2, "it is not down: both permits are in use");
+    assert_eq!(started[0].ticket, good);
+}
+
+#[test]
+fn a_trial_is_made_with_a_url_that_was_never_asked() {
+    let mut schedule = schedule(PerOrigin::Fixed(NonZeroUsize::new(10).unwrap()));
+    let now = Instant::now();
+    for _ in 0..11 {
+        schedule.admit(7, 1);
+    }
+    let started: Vec<_> = std::iter::from_fn(|| schedule.start(now)).collect();
+    assert_eq!(started.len(), 10);
+    for started in started {
+        assert_eq!(end(&mut schedule, started.ticket, now, false), Next::Again);
+    }
+    assert_eq!(schedule.start(now), None, "it is down");
+    // The others have come back by then.
+    let later = now + Duration::from_secs(1);
+    assert_eq!(schedule.wake(later), None);
+    assert_eq!(schedule.start(later).unwrap().ticket, Ticket(10));
+    assert_eq!(schedule.start(later), None);
+    assert_eq!(end(&mut schedule, Ticket(10), later, true), Next::Settled);
+    assert!(schedule.start(later).is_some(), "it is as before");
+}
