@@ -49,6 +49,9 @@ impl<O: Clone + Eq + Hash + Debug> Schedule<O> {
                 tuning.hinder();
             }
             tuning.ended(now, lane.in_flight, told.came, told.took);
+            if let (Came::Refusal(status), Some(pause)) = (told.came, told.pause) {
+                tuning.banned(now, lane.in_flight, told.took, pause, status);
+            }
         }
         let pause = match told.came {
             Came::Refusal(_) => {

@@ -115,6 +115,54 @@ fn serve(schedule: &mut Schedule<u32>, items: usize, most: usize) -> (usize, usi
     (highest, refused)
 }
 
+/// Answers take 15 ms. Who asks more than `rate` in a second, beside what one second brings, gets 429 for 30 s.
+/// How often that was.
+fn serve_the_greedy(items: usize, rate: f64) -> usize {
+    let mut schedule = schedule(512, PerOrigin::Auto, 20);
+    let mut now = Instant::now();
+    let (mut filled, mut tokens, mut until) = (now, rate, now);
+    let mut left = items;
+    let mut flying = std::collections::VecDeque::new();
+    let mut penalties = 0;
+    while left > 0 || !schedule.is_empty() {
+        while left > 0 && schedule.has_room() {
+            left -= 1;
+            schedule.admit(7, 1);
+        }
+        while let Some(lapsed) = schedule.wake(now) {
+            schedule.discharge(lapsed.ticket);
+        }
+        while let Some(start) = schedule.start(now) {
+            tokens = rate.min(tokens + (now - filled).as_secs_f64() * rate) - 1.0;
+            filled = now;
+            if tokens < 0.0 && now >= until {
+                (penalties, until) = (penalties + 1, now + seconds(30));
+            }
+            flying.push_back((now + millis(15), start.ticket, (until - now).as_secs()));
+        }
+        let due = flying.front().map(|(at, ..)| *at);
+        now = due.into_iter().chain(schedule.next_wake()).min().unwrap().max(now);
+        while flying.front().is_some_and(|(at, ..)| *at <= now) {
+            let (_, ticket, pause) = flying.pop_front().unwrap();
+            let (came, pause) = match pause {
+                0 => (Came::Answer(10), None),
+                pause => (Came::Refusal(429), Some(seconds(pause))),
+            };
+            end(&mut schedule, ticket, now, Told { came, took: millis(15), pause });
+        }
+    }
+    penalties
+}
+
+#[test]
+fn who_bans_for_long_does_so_once() {
+    // One at a time is 66 a second.
+    for rate in [100.0, 243.0, 500.0, 1_500.0] {
+        let penalties = serve_the_greedy(6_000, rate);
+        assert!(penalties <= 1, "{rate}: {penalties}");
+    }
+}
+
 #[test]
 fn the_count_is_found_kept_and_told() {
     let mut tuned = schedule(512, PerOrigin::Auto, 20);

@@ -9,6 +9,7 @@
 //! elasticity of each is the share that the others have: so the larger one gives way, and two that
 //! are equal stay so.
 
+mod ban;
 mod gain;
 #[cfg(any(test, feature = "bench"))]
 #[cfg_attr(not(feature = "bench"), expect(unreachable_pub, reason = "it is for the bench"))]
@@ -19,6 +20,7 @@ mod window;
 
 use std::time::{Duration, Instant};
 
+use self::ban::Free;
 use self::gain::{Linear, Measure, rounded};
 use self::recent::{Recent, Sizes};
 use self::window::Window;
@@ -108,6 +110,8 @@ pub(super) struct Tuning {
     usual: Option<Measure>,
     /// The last brake. What was begun before it tells nothing new.
     braked: Option<Instant>,
+    /// Since when nothing was so much that the origin wanted to be left alone for long.
+    free: Free,
     sizes: Sizes,
     recent: Recent,
     /// The count before the doubling has been measured twice.
@@ -188,6 +192,7 @@ impl Tuning {
             ceiling: None,
             usual: None,
             braked: None,
+            free: Free { since: now, answers: 0 },
             sizes: Sizes::default(),
             recent: Recent::new(now),
             verified: false,

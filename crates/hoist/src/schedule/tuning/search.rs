@@ -32,7 +32,7 @@ const LONG: Duration = Duration::from_secs(3);
 
 /// The pause between two trials grows from one to the other while nothing changes.
 pub(super) const REST: Duration = Duration::from_secs(1);
-const LONG_REST: Duration = Duration::from_secs(4);
+pub(super) const LONG_REST: Duration = Duration::from_secs(4);
 /// It is so many times as long as a trial that failed, at least.
 const TRIAL_SHARE: u32 = 6;
 
