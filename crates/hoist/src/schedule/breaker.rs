@@ -100,7 +100,7 @@ impl Trouble {
         self.failures = self.failures.saturating_add(1);
         self.last = why;
         let overdue = now.saturating_duration_since(self.since) >= breaker.patience;
-        let (lived, trial) = (self.lived, Trial::Running(ticket));
+        let lived = self.lived;
         let Some(down) = &mut self.down else {
             let enough = breaker.failures.get();
             // Who asks for more than the default means it.
@@ -114,7 +114,7 @@ impl Trouble {
             self.down = Some(Down { trials: 0, trial, given_up });
             return given_up;
         };
-        let is_trial = down.trial == trial;
+        let is_trial = down.trial == Trial::Running(ticket);
         down.trials = down.trials.saturating_add(u32::from(is_trial));
         // One that has lived is not given up for what was on its way when it fell silent.
         let given_up = overdue && (!lived || (is_trial && down.trials >= TRIALS));

@@ -95,6 +95,7 @@ mod tests {
         proven.put(&(all - 1), false);
         assert!(!proven.has(&(all - 1)));
     }
+
     #[test]
     fn an_origin_that_was_proven_still_is_with_its_next_item() {
         let limits = Limits { in_flight: NonZeroUsize::new(16).unwrap(), ..Limits::get() };

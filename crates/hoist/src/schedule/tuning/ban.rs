@@ -2,6 +2,7 @@ use std::time::{Duration, Instant};
 
 use super::search::LONG_REST;
 use super::{Above, BRAKE, Ceiling, Phase, Tuning};
+use crate::plan::defaults;
 
 /// Who wants to be left alone for so long does not say that this is too much at once, but that it was too much.
 pub(super) const LONG: Duration = Duration::from_secs(5);
@@ -38,7 +39,7 @@ impl Tuning {
         let known = allowed.is_finite() && !self.sizes.large;
         let at = if known { count.min(allowed) } else { count };
         let at = (at.floor() as usize).max(1);
-        let until = now + pause;
+        let until = now + pause.min(defaults::FOREVER);
         self.free = Free { since: until, answers: self.answers };
         self.braked = Some(now);
         self.searched = true;
@@ -56,4 +57,17 @@ impl Tuning {
 pub(super) struct Free {
     pub(super) since: Instant,
     pub(super) answers: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_may_be_as_long_as_a_server_can_say() {
+        let now = Instant::now();
+        let mut tuning = Tuning::new(now, 2, 64);
+        tuning.banned(now, 2, Duration::ZERO, Duration::MAX, 429);
+        assert_eq!(tuning.limit(), 1);
+    }
 }
