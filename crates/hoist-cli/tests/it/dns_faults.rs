@@ -106,16 +106,20 @@ fn each(mut with: impl FnMut(usize, usize, String)) {
     }
 }
 
-/// This fault takes from the others what they need of the server, the room in sockets. It has a run of its
-/// own.
+/// Some faults take from the others what they need of the server: the room in sockets, and its connections over
+/// TCP, of which there are two. They have runs of their own.
 fn run_of(fault: &str) -> usize {
-    usize::from(fault == "forged?n=1000")
+    match fault {
+        "forged?n=1000" => 1,
+        "truncate?tcp=silent" | "truncate?tcp=reset" => 2,
+        _ => 0,
+    }
 }
 
 /// All names of a run at once, of these servers.
 fn probe(dir: &TempDir, servers: &[&Running], options: &[&str]) -> BTreeMap<String, Value> {
     let mut said = BTreeMap::new();
-    for own in 0..2 {
+    for own in 0..3 {
         let mut list = String::new();
         each(|at, _, name| {
             if run_of(FAULTS[at].0) == own {
